@@ -1,0 +1,160 @@
+// Package driver turns one GSM modem, reached over a serial port, into
+// something that sends, lists and deletes texts.
+//
+// The package knows AT commands, PDUs and serial ports. It does not know
+// queues, stores, brokers, HTTP or retries: it makes one attempt and says, in
+// [SendError], what became of it.
+//
+// A [Modem] is one session with one opened port, in PDU mode only. Commands
+// are issued one at a time. A missed deadline ends the session, because the
+// late answer would be taken for the answer to the next command: Done closes,
+// Err says why, and the owner opens the port anew. Messages that came in stay
+// in the storages of SIM and modem until Delete; signals are hints to list
+// them now.
+//
+// Layers, from the wire up: port (locks, safe close, write time-out), wire
+// (cleans what modems really send and takes out what came unasked), at.AT of
+// github.com/warthog618/modem (pairs commands with answers), session (one
+// command at a time), Modem.
+//
+// Every goroutine ends before Close returns, with the exception that
+// [StuckPorts] counts.
+package driver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Options say which port to open and how long to be patient.
+type Options struct {
+	Port string // device node or a link to one
+	Baud int    // 0 means 115200
+	SMSC string // service centre in +E.164, "" for the SIM's own
+
+	// CommandTimeout is the deadline of an ordinary command, 0 means 10 s.
+	CommandTimeout time.Duration
+	// PromptTimeout is how long AT+CMGS may take to ask for the PDU, 0 means 10 s.
+	PromptTimeout time.Duration
+	// SubmitTimeout is how long the network may take after the PDU, 0 means 150 s.
+	SubmitTimeout time.Duration
+	// WriteTimeout is how long a write may take, 0 means 5 s.
+	WriteTimeout time.Duration
+
+	// LockDir is where LCK..ttyX files are made, "" for none. The port is
+	// locked with flock(2) in any case.
+	LockDir string
+	Log     *slog.Logger // nil for silence
+
+	// OnWrite, if set, is called before and after each write of the send and
+	// delete paths with "driver:cmgs", "driver:pdu", "driver:result" or
+	// "driver:delete" and ":before" or ":after".
+	OnWrite func(point string)
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		value   *time.Duration
+		initial time.Duration
+	}{
+		{&o.CommandTimeout, 10 * time.Second},
+		{&o.PromptTimeout, 10 * time.Second},
+		{&o.SubmitTimeout, 150 * time.Second},
+		{&o.WriteTimeout, 5 * time.Second},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.initial
+		}
+	}
+	if o.Baud == 0 {
+		o.Baud = 115200
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Modem is an opened modem. All methods are safe for concurrent use.
+type Modem struct {
+	o        Options
+	s        *session
+	hook     watchHook
+	identity Identity
+	quirks   quirks
+	sca      []byte // service centre address of every PDU sent
+
+	// The rest belongs to whoever holds the session's turn.
+	storages []string          // memories that messages can be in, the resting one first
+	current  string            // memory that AT+CMGL and AT+CMGD act on, "" if not known
+	resting  string            // memory that stays selected between listings
+	selects  map[string]string // memory: the form of AT+CPMS= that selects it
+	total    map[string]int    // memory: number of slots
+	walk     bool              // AT+CMGL does not work here, read slot by slot
+	canLink  bool              // AT+CMMS=2 is offered
+	link     bool              // AT+CMMS=2 is set
+}
+
+// Open locks the port, opens it and brings the modem up. It fails with
+// [ErrNoPort], [ErrPortBusy], [ErrSilent], [ErrNoPDUMode] or a [*SIMError],
+// wrapped with what was being done.
+func Open(ctx context.Context, o Options) (*Modem, error) {
+	o = o.withDefaults()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sca, err := serviceCentre(o.SMSC)
+	if err != nil {
+		return nil, err
+	}
+	p, err := openPort(o)
+	if err != nil {
+		return nil, err
+	}
+	m := &Modem{
+		o: o, s: newSession(p, o), hook: o.OnWrite, sca: sca,
+		selects: make(map[string]string), total: make(map[string]int),
+	}
+	if err := m.bringUp(ctx); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// Identity says who the modem and its SIM are, as of Open.
+func (m *Modem) Identity() Identity { return m.identity }
+
+// Signals carries what came unasked. It is closed after Done; what was queued
+// by then can still be read.
+func (m *Modem) Signals() <-chan Signal { return m.s.wire.signals }
+
+// Done is closed when the session has ended.
+func (m *Modem) Done() <-chan struct{} { return m.s.done }
+
+// Err says why the session ended: nil while it runs and after Close.
+func (m *Modem) Err() error {
+	select {
+	case <-m.s.done:
+	default:
+		return nil
+	}
+	if errors.Is(m.s.err, ErrClosed) {
+		return nil
+	}
+	return m.s.err
+}
+
+// Close ends the session and gives the port back. A submission whose Ctrl-Z
+// is out ends with [Unknown]. Close takes a few seconds at most, even if the
+// device hangs, and may be called more than once.
+func (m *Modem) Close() error { return m.s.close() }
+
+// Trace returns the last lines of the dialogue, oldest first, with numbers,
+// texts and PDUs masked; "> " marks what was written.
+func (m *Modem) Trace() []string {
+	m.s.wire.mu.Lock()
+	defer m.s.wire.mu.Unlock()
+	return m.s.wire.trace.all()
+}

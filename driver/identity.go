@@ -1,0 +1,138 @@
+package driver
+
+import (
+	"context"
+	"strings"
+)
+
+// Identity says which modem and which SIM this is. The IMEI identifies the
+// modem, the ICCID the SIM. Any field may be empty: not every modem tells.
+type Identity struct {
+	Manufacturer string
+	Model        string
+	Revision     string
+	IMEI         string
+	IMSI         string
+	ICCID        string
+	Number       string // the SIM's own, as far as someone wrote it into it
+	SMSC         string // service centre in use
+}
+
+// readMaker identifies the modem and looks up its quirks.
+func (m *Modem) readMaker(context.Context) error {
+	for _, q := range []struct {
+		cmd   string
+		value *string
+	}{
+		{"+CGMI", &m.identity.Manufacturer}, {"+CGMM", &m.identity.Model}, {"+CGMR", &m.identity.Revision},
+	} {
+		lines, err := m.s.do(q.cmd)
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+		*q.value = bareLine(lines, q.cmd+":")
+	}
+	m.quirks = quirksOf(m.identity)
+	return nil
+}
+
+// readSIM reads IMSI, ICCID and own number, each of them optional.
+func (m *Modem) readSIM(context.Context) error {
+	if lines, err := m.s.do("+CIMI"); err == nil {
+		m.identity.IMSI = digitsIn(lines, "+CIMI:", 6, 15)
+	}
+	for _, cmd := range m.quirks.iccidLadder() {
+		lines, err := m.s.do(cmd)
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+		if iccid := iccidIn(lines, cmd); iccid != "" {
+			m.identity.ICCID = iccid
+			break
+		}
+	}
+	lines, err := m.s.do("+CNUM")
+	for _, f := range answers(lines, "+CNUM:", 2) {
+		if m.identity.Number == "" {
+			m.identity.Number = f[1]
+		}
+	}
+	return err
+}
+
+// readCentre reads the service centre's address (3GPP TS 27.005 §3.3.1).
+func (m *Modem) readCentre(context.Context) error {
+	m.identity.SMSC = m.o.SMSC
+	if m.o.SMSC != "" {
+		return nil
+	}
+	lines, err := m.s.do("+CSCA?")
+	for _, f := range answers(lines, "+CSCA:", 1) {
+		m.identity.SMSC = f[0]
+	}
+	return err
+}
+
+// bareLine is the first line that can be an answer without a prefix, as
+// AT+CGMI and its like give it, or one with the command's own.
+func bareLine(lines []string, prefix string) string {
+	for _, line := range lines {
+		if rest, ok := strings.CutPrefix(line, prefix); ok {
+			return unquote(rest)
+		}
+		if !strings.ContainsRune("+^*#%$!&", rune(line[0])) {
+			return unquote(line)
+		}
+	}
+	return ""
+}
+
+// imeiIn finds 14 to 16 digits (3GPP TS 23.003 §6.2: IMEI or IMEISV).
+func imeiIn(lines []string) string { return digitsIn(lines, "+CGSN:", 14, 16) }
+
+// digitsIn returns the first answer that is all digits and of such a length.
+func digitsIn(lines []string, prefix string, least, most int) string {
+	for _, line := range lines {
+		s := unquote(strings.TrimPrefix(line, prefix))
+		if len(s) >= least && len(s) <= most && strings.Trim(s, "0123456789") == "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// iccidCommands read the SIM's serial number (ITU-T E.118), vendor by vendor;
+// the last is EF_ICCID by 3GPP TS 27.007 §8.18, its nibbles swapped.
+var iccidCommands = []string{
+	"+CCID", "+QCCID", "+CICCID", "^ICCID?", "#CCID", "!ICCID?", "^SCID", "+CCID?", "+CRSM=176,12258,0,0,10",
+}
+
+// iccidIn finds the number in the answer to one of iccidCommands.
+func iccidIn(lines []string, cmd string) string {
+	prefix := strings.TrimSuffix(verb(cmd), "?") + ":"
+	for _, line := range lines {
+		value := line
+		if prefix == "+CRSM:" {
+			f, _ := fields(line, prefix)
+			if len(f) < 3 {
+				continue
+			}
+			value = swapNibbles(f[2])
+		} else if f, ok := fields(line, prefix); ok {
+			value = f[len(f)-1]
+		}
+		value = strings.TrimRight(strings.ToUpper(strings.TrimSpace(value)), "F")
+		if len(value) >= 18 && len(value) <= 20 && strings.Trim(value, "0123456789") == "" {
+			return value
+		}
+	}
+	return ""
+}
+
+func swapNibbles(s string) string {
+	b := []byte(s)
+	for i := 0; i+1 < len(b); i += 2 {
+		b[i], b[i+1] = b[i+1], b[i]
+	}
+	return string(b)
+}

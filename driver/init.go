@@ -1,0 +1,302 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/warthog618/modem/at"
+)
+
+// step is one step of the bring-up. Only a step that must succeed can fail
+// Open; a modem that refuses any other does without.
+type step struct {
+	name string
+	must bool
+	run  func(*Modem, context.Context) error
+}
+
+// bringUp is the sequence of Open. ATZ and AT&F are not in it: they restore
+// someone else's profile.
+var bringUp = []step{
+	{"wake the modem", true, (*Modem).wake},
+	{"echo off, verbal results", false, (*Modem).plainAnswers},
+	{"numeric errors", false, command("+CMEE=1")},
+	{"step check and IMEI", true, (*Modem).inStep},
+	{"manufacturer", false, (*Modem).readMaker},
+	{"sim", true, (*Modem).checkSIM},
+	{"sim identity", false, (*Modem).readSIM},
+	{"no registration reports", false, command("+CREG=0")},
+	{"no GPRS registration reports", false, command("+CGREG=0")},
+	{"no EPS registration reports", false, command("+CEREG=0")},
+	{"operator names in letters", false, command("+COPS=3,0")},
+	{"caller numbers", false, command("+CLIP=1")},
+	{"PDU mode", true, (*Modem).pduMode},
+	{"service centre", false, (*Modem).readCentre},
+	{"no acknowledged routing", false, command("+CSMS=0")},
+	{"storages", false, (*Modem).findStorages},
+	{"new message indications", false, (*Modem).askIndications},
+	{"link holding", false, (*Modem).probeLink},
+}
+
+// bringUp runs the table. The session has no other user yet.
+func (m *Modem) bringUp(ctx context.Context) error {
+	release, err := m.s.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for _, st := range bringUp {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("bring up %s: %s: %w", m.o.Port, st.name, err)
+		}
+		err := st.run(m, ctx)
+		select {
+		case <-m.s.done:
+			return fmt.Errorf("bring up %s: %s: %w", m.o.Port, st.name, m.s.ended())
+		default:
+		}
+		if err != nil && st.must {
+			return fmt.Errorf("bring up %s: %s: %w", m.o.Port, st.name, err)
+		}
+		if err != nil {
+			m.o.Log.Debug("modem does without", "step", st.name, "err", err)
+		}
+	}
+	return nil
+}
+
+// command is a step of one command without an answer.
+func command(cmd string) func(*Modem, context.Context) error {
+	return func(m *Modem, _ context.Context) error {
+		_, err := m.s.do(cmd)
+		return err
+	}
+}
+
+// wake finds the modem, in the states that a predecessor may have left it in:
+// asleep (the first AT is lost), not yet sure of the speed, or at the prompt
+// of a +CMGS that was never finished. Ctrl-Z comes after an AT that the
+// prompt has swallowed, so what it submits is no valid PDU and is refused.
+func (m *Modem) wake(ctx context.Context) error {
+	patience := m.o.CommandTimeout / 5
+	for i, rung := range []string{"", "", esc + "\r", string(rune(sub)), "\r"} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if rung != "" {
+			if _, err := m.s.port.Write([]byte(rung)); err != nil {
+				return err
+			}
+			m.s.quiet(ctx, patience/4)
+		}
+		err := m.s.probe("", patience)
+		if err == nil || codeOf(err) != "" {
+			if i > 0 {
+				m.s.quiet(ctx, patience/2)
+			}
+			m.s.wire.takeStrayPrompt()
+			return nil
+		}
+		select {
+		case <-m.s.done:
+			return m.s.ended()
+		default:
+		}
+	}
+	return ErrSilent
+}
+
+// probe asks something that may stay without an answer. Its late answer meets
+// no command, or is found out by inStep.
+func (s *session) probe(cmd string, patience time.Duration) error {
+	s.wire.setSilence(patience)
+	defer s.wire.setSilence(0)
+	_, err := s.at.Command(cmd, at.WithTimeout(patience+s.limit))
+	if err != nil && s.wire.outcome() != nil {
+		return ErrSilent
+	}
+	return s.result(cmd, err)
+}
+
+// quiet waits until the modem has said nothing for d, at most five times d.
+func (s *session) quiet(ctx context.Context, d time.Duration) {
+	for range 5 {
+		before := s.wire.received()
+		if pause(ctx, s.done, d) != nil || s.wire.received() == before {
+			return
+		}
+	}
+}
+
+// pause waits for d unless the context or the session ends first.
+func pause(ctx context.Context, done <-chan struct{}, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-done:
+		return ErrClosed
+	}
+}
+
+func (m *Modem) plainAnswers(context.Context) error {
+	if _, err := m.s.do("E0V1"); err == nil || codeOf(err) == "" {
+		return err
+	}
+	_, echo := m.s.do("E0")
+	_, verbal := m.s.do("V1")
+	return errors.Join(echo, verbal)
+}
+
+// inStep makes sure that answers belong to their questions: a late answer to
+// a predecessor's command would shift every answer by one, for ever. The IMEI
+// is an answer that cannot be mistaken; where AT+CGSN is refused the
+// manufacturer's name has to do.
+func (m *Modem) inStep(ctx context.Context) error {
+	for range 4 {
+		lines, err := m.s.do("+CGSN")
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+		if imei := imeiIn(lines); imei != "" {
+			m.identity.IMEI, m.s.imei = imei, imei
+			return nil
+		}
+		lines, err = m.s.do("+CGMI")
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+		if bareLine(lines, "+CGMI:") != "" && imeiIn(lines) == "" {
+			return nil
+		}
+		m.s.quiet(ctx, m.o.CommandTimeout/10)
+	}
+	return fmt.Errorf("%w: its answers do not belong to the questions", ErrSilent)
+}
+
+// pduMode selects PDU mode (3GPP TS 27.005 §3.2.3), the only one we speak. It
+// is tried again because some modems refuse it until the SIM is read.
+func (m *Modem) pduMode(ctx context.Context) error {
+	var err error
+	for range 5 {
+		if _, err = m.s.do("+CMGF=0"); err == nil {
+			return nil
+		}
+		if codeOf(err) == "" || pause(ctx, m.s.done, m.o.CommandTimeout/20) != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrNoPDUMode, err)
+}
+
+// indicationForms are the parameters of AT+CNMI (3GPP TS 27.005 §3.4.1) in
+// the order we like them: mt is always 1, so that messages are stored and
+// only hinted at; ds is 1 (reports on the wire), 2 (reports stored) or 0.
+var indicationForms = [][5]int{
+	{2, 1, 0, 1, 0}, {1, 1, 0, 1, 0}, {2, 1, 0, 2, 0}, {1, 1, 0, 2, 0},
+	{2, 1, 0, 0, 0}, {1, 1, 0, 0, 0}, {2, 1, 0, 0, 1}, {3, 1, 0, 1, 0}, {3, 1, 0, 0, 0},
+}
+
+// askIndications finds a form that the modem takes and keeps. Without one
+// messages are found by polling.
+func (m *Modem) askIndications(context.Context) error {
+	var offered [][]int
+	if lines, err := m.s.do("+CNMI=?"); err == nil {
+		for _, f := range answers(lines, "+CNMI:", 4) {
+			for _, group := range f {
+				offered = append(offered, values(group))
+			}
+		}
+	} else if codeOf(err) == "" {
+		return err
+	}
+	for _, form := range sortForms(offered, m.quirks.reports) {
+		cmd := fmt.Sprintf("+CNMI=%d,%d,%d,%d,%d", form[0], form[1], form[2], form[3], form[4])
+		_, err := m.s.do(cmd)
+		if err == nil && m.keptIndications(form) {
+			m.o.Log.Debug("new message indications", "cnmi", cmd[len("+CNMI="):])
+			return nil
+		}
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+	}
+	m.o.Log.Warn("modem does not announce new messages, they are found by listing")
+	return nil
+}
+
+// keptIndications reads back what was set; a modem that cannot say is believed.
+func (m *Modem) keptIndications(form [5]int) bool {
+	lines, err := m.s.do("+CNMI?")
+	if err != nil {
+		return true
+	}
+	for _, f := range answers(lines, "+CNMI:", 4) {
+		return number(f[1], -1) == form[1] && number(f[3], -1) == form[3]
+	}
+	return true
+}
+
+// sortForms puts the forms that AT+CNMI=? offers first, those with the wanted
+// ds before the others, and keeps the rest: what modems offer and what they
+// take are two things. Siemens wants bfr=1.
+func sortForms(offered [][]int, ds int) [][5]int {
+	has := func(i, v int) bool {
+		if i >= len(offered) || len(offered[i]) == 0 {
+			return true
+		}
+		for _, o := range offered[i] {
+			if o == v {
+				return true
+			}
+		}
+		return false
+	}
+	var ranks [4][][5]int
+	seen := make(map[[5]int]bool)
+	for _, form := range indicationForms {
+		if !has(4, form[4]) {
+			form[4] = 1 - form[4]
+		}
+		if seen[form] {
+			continue
+		}
+		seen[form] = true
+		rank := 0
+		for i, v := range form {
+			if !has(i, v) {
+				rank = 2
+			}
+		}
+		if ds >= 0 && form[3] != ds {
+			rank++
+		}
+		ranks[rank] = append(ranks[rank], form)
+	}
+	var out [][5]int
+	for _, forms := range ranks {
+		out = append(out, forms...)
+	}
+	return out
+}
+
+// probeLink learns whether AT+CMMS=2 can hold the radio link over a long
+// message (3GPP TS 27.005 §3.5.6).
+func (m *Modem) probeLink(context.Context) error {
+	lines, err := m.s.do("+CMMS=?")
+	if err != nil {
+		return err
+	}
+	for _, f := range answers(lines, "+CMMS:", 1) {
+		for _, v := range values(strings.Join(f, ",")) {
+			m.canLink = m.canLink || v == 2
+		}
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.bug.st/serial"
+	"golang.org/x/sys/unix"
+)
+
+// closePatience bounds how long Close waits for close(2), which on a serial
+// line may wait for octets that a dead device never takes.
+const closePatience = 2 * time.Second
+
+// stuckPorts counts the close(2) calls that have outlived closePatience.
+var stuckPorts atomic.Int64
+
+// StuckPorts says how many closed ports the kernel has not let go of yet. Each
+// holds one goroutine and its descriptors until the device answers, is reset
+// or is unplugged; it is the only goroutine a [Modem] can leave behind.
+func StuckPorts() int { return int(stuckPorts.Load()) }
+
+// port is a serial line that can be closed at any moment.
+//
+// go.bug.st/serial opens and configures the line. Octets move over an own,
+// non-blocking descriptor of the same device with poll(2): a write can time
+// out without leaving a goroutine behind, a read has no limit on descriptor
+// numbers, and Close waits until neither is using the descriptor, so that no
+// octet ever reaches a file that reused its number.
+type port struct {
+	name    string
+	raw     serial.Port
+	fd      int // non-blocking, carries the flock
+	wake    int // eventfd, readable once Close has begun
+	lock    *lockFile
+	timeout time.Duration // of one Write
+
+	closed   atomic.Bool
+	reading  sync.Mutex // held for the whole of Read
+	writing  sync.Mutex // held for the whole of Write
+	poisoned error      // first failed write; guarded by writing
+
+	once     sync.Once
+	released chan struct{} // closed when the descriptors are
+}
+
+// errPortClosed is what Read and Write report after our own Close, and only then.
+var errPortClosed = errors.New("port is closed")
+
+// openPort locks and opens a serial device at the given speed.
+func openPort(o Options) (*port, error) {
+	name, err := filepath.EvalSymlinks(o.Port)
+	if err != nil {
+		return nil, openError(o.Port, err)
+	}
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, openError(name, err)
+	}
+	p := &port{name: name, fd: fd, wake: -1, timeout: o.WriteTimeout, released: make(chan struct{})}
+	if err := p.open(o); err != nil {
+		p.release()
+		return nil, err
+	}
+	return p, nil
+}
+
+// open takes the locks in the order flock, lock file, TIOCEXCL, so that two
+// processes of ours never see half a lock of each other.
+func (p *port) open(o Options) error {
+	if err := unix.Flock(p.fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return busyError(p.name, holderOf(p.name))
+		}
+		return fmt.Errorf("lock %s: %w", p.name, err)
+	}
+	lock, err := takeLockFile(o.LockDir, p.name)
+	if errors.Is(err, ErrPortBusy) {
+		return err
+	}
+	if err != nil {
+		o.Log.Warn("no lock file for port, other programs may open it", "port", p.name, "err", err)
+	}
+	p.lock = lock
+	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return fmt.Errorf("open %s: eventfd: %w", p.name, err)
+	}
+	p.raw, err = serial.Open(p.name, &serial.Mode{BaudRate: o.Baud})
+	if err != nil {
+		return openError(p.name, err)
+	}
+	return nil
+}
+
+// openError turns what open(2) or the serial package said into our words.
+func openError(name string, err error) error {
+	var pe *serial.PortError
+	if errors.As(err, &pe) {
+		switch pe.Code() {
+		case serial.PortBusy:
+			return busyError(name, holderOf(name))
+		case serial.PermissionDenied:
+			err = fs.ErrPermission
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
+		return fmt.Errorf("%w: %s", ErrNoPort, name)
+	case errors.Is(err, unix.EBUSY):
+		return busyError(name, holderOf(name))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("open %s: no right to use the port, add the user to group dialout: %w", name, err)
+	}
+	return fmt.Errorf("open %s: %w", name, err)
+}
+
+// Read waits for octets. It returns errPortClosed after our own Close and
+// [ErrGone] when the device went away.
+func (p *port) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	for {
+		if err := p.wait(unix.POLLIN, time.Time{}); err != nil {
+			return 0, err
+		}
+		n, err := unix.Read(p.fd, b)
+		switch {
+		case err == unix.EINTR, err == unix.EAGAIN:
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("%w: read %s: %w", ErrGone, p.name, err)
+		case n == 0:
+			return 0, fmt.Errorf("%w: %s hung up", ErrGone, p.name)
+		}
+		return n, nil
+	}
+}
+
+// Write writes all of b or fails; n is what the kernel has taken. A write that
+// the device does not take within the time-out poisons the port: what the
+// modem has of the line is not known, so every later Write fails at once.
+func (p *port) Write(b []byte) (n int, err error) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if p.poisoned != nil {
+		return 0, p.poisoned
+	}
+	deadline := time.Now().Add(p.timeout)
+	for n < len(b) {
+		if p.closed.Load() {
+			return n, errPortClosed
+		}
+		k, err := unix.Write(p.fd, b[n:])
+		n += max(k, 0)
+		switch {
+		case err == unix.EAGAIN:
+			if err := p.wait(unix.POLLOUT, deadline); err != nil {
+				p.poisoned = err
+				return n, err
+			}
+		case err != nil && err != unix.EINTR:
+			p.poisoned = fmt.Errorf("%w: write %s: %w", ErrGone, p.name, err)
+			return n, p.poisoned
+		}
+	}
+	return n, nil
+}
+
+// wait blocks until the device is ready for events, the deadline has passed
+// (the zero time never does) or Close begins. A hang-up counts as ready: the
+// read or write that follows reports it.
+func (p *port) wait(events int16, deadline time.Time) error {
+	for !p.closed.Load() {
+		ms := -1
+		if !deadline.IsZero() {
+			left := time.Until(deadline)
+			if left <= 0 {
+				return fmt.Errorf("%w: %s takes no octets, write timed out", ErrGone, p.name)
+			}
+			ms = int(left/time.Millisecond) + 1
+		}
+		fds := []unix.PollFd{{Fd: int32(p.fd), Events: events}, {Fd: int32(p.wake), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, ms)
+		if err != nil && err != unix.EINTR {
+			return fmt.Errorf("poll %s: %w", p.name, err)
+		}
+		if n > 0 && fds[0].Revents != 0 && !p.closed.Load() {
+			return nil
+		}
+	}
+	return errPortClosed
+}
+
+// Close ends a running Read and Write at once and lets go of the device. It
+// waits at most closePatience for the kernel; it may be called more than once.
+func (p *port) Close() error {
+	p.once.Do(func() {
+		p.closed.Store(true)
+		one := [8]byte{0: 1}
+		_, _ = unix.Write(p.wake, one[:])
+		p.writing.Lock()
+		p.reading.Lock()
+		defer p.writing.Unlock()
+		defer p.reading.Unlock()
+		go p.release()
+	})
+	timer := time.NewTimer(closePatience)
+	defer timer.Stop()
+	select {
+	case <-p.released:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("close %s: the device does not let go, reset or unplug it", p.name)
+	}
+}
+
+// release gives every descriptor and lock back. Octets that wait for the
+// device are thrown away first, or close(2) would wait for them.
+func (p *port) release() {
+	late := time.AfterFunc(closePatience, func() { stuckPorts.Add(1) })
+	_ = unix.IoctlSetInt(p.fd, unix.TCFLSH, unix.TCOFLUSH)
+	if p.raw != nil {
+		_ = p.raw.Close()
+	}
+	p.lock.release()
+	if p.wake >= 0 {
+		_ = unix.Close(p.wake)
+	}
+	_ = unix.Close(p.fd)
+	if !late.Stop() {
+		stuckPorts.Add(-1)
+	}
+	close(p.released)
+}
+
+// busyError names the holder of a port where that is known.
+func busyError(name, holder string) error {
+	if holder == "" {
+		holder = "another program"
+	}
+	return fmt.Errorf("%w: %s is held by %s", ErrPortBusy, name, holder)
+}

@@ -1,0 +1,148 @@
+package driver
+
+import (
+	"strings"
+	"time"
+)
+
+// SignalKind says what came unasked.
+type SignalKind int
+
+const (
+	// SignalStored hints that a message or report was stored (+CMTI, +CDSI): list now.
+	SignalStored SignalKind = iota
+	// SignalReport carries a status report that was not stored (+CDS).
+	SignalReport
+	// SignalDirect carries a message that was not stored (+CMT), as class 0 does.
+	SignalDirect
+	// SignalLateResult carries the reference of a submission that no command waits for any more.
+	SignalLateResult
+	// SignalFull says that a message storage is full.
+	SignalFull
+	// SignalCall says that a call came in or ended; Text is the caller's number where known.
+	SignalCall
+	// SignalReboot says that the modem restarted; the session ends right after it.
+	SignalReboot
+	// SignalUSSD carries an answer of the network to a USSD code, in Text.
+	SignalUSSD
+)
+
+// Signal is something that the modem said unasked. Which fields are set
+// depends on Kind: Memory and Index (-1 unknown) for SignalStored and
+// SignalFull; PDU in upper-case hex as it came and the announced Length (-1
+// unknown) for SignalReport and SignalDirect; MR for SignalLateResult.
+type Signal struct {
+	Kind   SignalKind
+	Memory string
+	Index  int
+	PDU    string
+	Length int
+	MR     int
+	At     time.Time
+	Text   string
+}
+
+// signalQueue is how many signals wait for a reader. A reader that is further
+// behind loses hints, which the next listing makes up for.
+const signalQueue = 256
+
+// unasked lists the lines that never answer a command of ours, with the way to
+// read each. A prefix ends with its colon so that none is a prefix of another.
+var unasked = []struct {
+	prefix string
+	parse  func(f []string) Signal
+}{
+	{"+CMTI:", parseStored},
+	{"+CDSI:", parseStored},
+	{"^SMMEMFULL:", parseFull},
+	{"+SMMEMFULL:", parseFull},
+	{"+CRING:", func(f []string) Signal { return Signal{Kind: SignalCall} }},
+	{"+CLIP:", func(f []string) Signal { return Signal{Kind: SignalCall, Text: f[0]} }},
+	{"VOICE CALL:", func(f []string) Signal { return Signal{Kind: SignalCall} }},
+	{"MISSED_CALL:", func(f []string) Signal { return Signal{Kind: SignalCall} }},
+	{"^SYSSTART", func([]string) Signal { return Signal{Kind: SignalReboot} }},
+	{"*ATREADY:", func([]string) Signal { return Signal{Kind: SignalReboot} }},
+}
+
+// unaskedWords are whole lines with a meaning.
+var unaskedWords = map[string]SignalKind{
+	"RING": SignalCall, "NO CARRIER": SignalCall, "BUSY": SignalCall, "NO ANSWER": SignalCall,
+	"RDY": SignalReboot, "^SHUTDOWN": SignalReboot, "NORMAL POWER DOWN": SignalReboot,
+	"POWERED DOWN": SignalReboot, "UNDER-VOLTAGE POWER DOWN": SignalReboot,
+}
+
+// parseSignal reads a line that carries its whole meaning by itself.
+func parseSignal(line string) (Signal, bool) {
+	if kind, ok := unaskedWords[line]; ok {
+		return Signal{Kind: kind, Index: -1, Length: -1}, true
+	}
+	for _, u := range unasked {
+		if f, ok := fields(line, u.prefix); ok {
+			s := u.parse(f)
+			s.Length = -1
+			if s.Kind != SignalStored {
+				s.Index = -1
+			}
+			return s, true
+		}
+	}
+	if f, ok := fields(line, "+QIND:"); ok && strings.EqualFold(f[0], "smsfull") {
+		return Signal{Kind: SignalFull, Memory: field(f, 1), Index: -1, Length: -1}, true
+	}
+	return Signal{}, false
+}
+
+// parseStored reads +CMTI: <mem>,<index>; SIM7000 sends neither ("+CMTI: ,-1").
+func parseStored(f []string) Signal {
+	return Signal{Kind: SignalStored, Memory: f[0], Index: number(field(f, 1), -1)}
+}
+
+func parseFull(f []string) Signal { return Signal{Kind: SignalFull, Memory: f[0]} }
+
+// parseHeader reads the first line of a direct message (+CMT: [<alpha>],<length>)
+// or report (+CDS: <length>; ZTE sends ",<length>"), whose PDU is the next line.
+func parseHeader(line string) (Signal, bool) {
+	for prefix, kind := range map[string]SignalKind{"+CMT:": SignalDirect, "+CDS:": SignalReport} {
+		if f, ok := fields(line, prefix); ok {
+			return Signal{Kind: kind, Index: -1, Length: number(f[len(f)-1], -1)}, true
+		}
+	}
+	return Signal{}, false
+}
+
+// field returns the i-th field or "".
+func field(f []string, i int) string {
+	if i < len(f) {
+		return f[i]
+	}
+	return ""
+}
+
+// chatter lists prefixes of what modems say all day and no command of ours
+// asks for.
+var chatter = []string{
+	"^RSSI:", "^RSSILVL:", "^HRSSILVL:", "^MODE:", "^DSFLOWRPT:", "^NDISSTAT:", "^ORIG:", "^CONF:", "^CONN:", "^CEND:",
+	"^DDTMF:", "^BOOT:", "^CONNECT", "^CSNR:", "+CUSATP:", "+CUSATEND", "^DSDORMANT:", "^SIMST:", "^SRVST:", "^STIN:",
+	"^HCSQ:", "^PDPDEACT", "^NDISEND", "^RFSWITCH:", "^POSITION:", "^POSEND:", "^ECCLIST:", "^LTERSRP:",
+	"^CSCHANNELINFO:", "^CCALLSTATE:", "^EONS:", "^LWURC:", "^SCKS:", "+ZUSIMR:", "+ZDONR:", "+ZPASR:", "+ZPSTM:",
+	"+ZEND:", "*PSUTTZ:", "*PSNWID:", "+CTZV:", "+CTZE:", "DST:", "+CNSMOD:", "+NITZ:", "+RXDTMF:", "+QIND:", "+QUSIM:",
+	"+QGPSURC:", "+QLWURC:", "+QTONEDET:", "^DSCI:", "+PACSP", "+UUDTMFD:", "+UCALLSTAT:", "+PBREADY", "+UUSIMSTAT:",
+	"#QSS:", "+CIEV:", "+WIND:", "+CGEV:", "+DTMF:",
+}
+
+// chatterWords are whole lines of the same kind.
+var chatterWords = map[string]bool{
+	"CALL READY": true, "SMS READY": true, "SMS DONE": true, "PB DONE": true, "START": true, "+PBREADY": true,
+}
+
+func isChatter(line string) bool {
+	if chatterWords[strings.ToUpper(line)] {
+		return true
+	}
+	for _, prefix := range chatter {
+		if strings.HasPrefix(line, prefix) {
+			return true
+		}
+	}
+	return false
+}

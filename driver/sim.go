@@ -1,0 +1,88 @@
+package driver
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/warthog618/modem/at"
+)
+
+// simStates maps the answers of AT+CPIN? (3GPP TS 27.007 §8.3) to the states
+// of [SIMError]; "" means that the SIM can be used. PIN2 and PUK2 guard
+// nothing that a text needs.
+var simStates = map[string]string{
+	"READY": "", "SIM PIN2": "", "SIM PUK2": "",
+	"SIM PIN": "pin", "SIM PUK": "puk",
+	"PH-SIM PIN": "network-lock", "PH-FSIM PIN": "network-lock", "PH-NET PIN": "network-lock",
+	"PH-NETSUB PIN": "network-lock", "PH-SP PIN": "network-lock", "PH-CORP PIN": "network-lock",
+	"PH-FSIM PUK": "network-lock", "PH-NET PUK": "network-lock", "PH-NETSUB PUK": "network-lock",
+	"PH-SP PUK": "network-lock", "PH-CORP PUK": "network-lock",
+	"NOT INSERTED": "absent", "SIM REMOVED": "absent", "NOT READY": "busy", "SIM BUSY": "busy", "SIM FAILURE": "failure",
+}
+
+// simCodes maps the errors of AT+CPIN?, numeric and in the words of +CMEE=2.
+var simCodes = map[string]string{
+	"cme-10": "absent", "cms-310": "absent", "cme-SIM NOT INSERTED": "absent",
+	"cme-11": "pin", "cms-311": "pin", "cme-SIM PIN REQUIRED": "pin",
+	"cme-12": "puk", "cms-316": "puk", "cme-SIM PUK REQUIRED": "puk",
+	"cme-13": "failure", "cms-313": "failure", "cme-SIM FAILURE": "failure",
+	"cme-14": "busy", "cms-314": "busy", "cme-SIM BUSY": "busy", "cme-515": "busy",
+	"cme-15": "wrong", "cms-315": "wrong", "cme-SIM WRONG": "wrong",
+	"cme-5": "network-lock", "cme-6": "network-lock", "cme-7": "network-lock",
+	"cme-772": "down",
+}
+
+// cmeCode normalises what follows "+CME ERROR:".
+func cmeCode(text string) string { return "cme-" + strings.ToUpper(text) }
+
+// checkSIM asks for the SIM's state, with patience for one that is starting
+// up. It never enters a PIN.
+func (m *Modem) checkSIM(ctx context.Context) error {
+	const tries = 20
+	var state string
+	var err error
+	for range tries {
+		state, err = m.simState()
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+		if state != "busy" {
+			break
+		}
+		if err := pause(ctx, m.s.done, m.o.CommandTimeout/tries); err != nil {
+			return err
+		}
+	}
+	if state != "" {
+		return &SIMError{State: state, Err: err}
+	}
+	return nil
+}
+
+// simState returns "" for a SIM that can be used and for a modem that cannot
+// say.
+func (m *Modem) simState() (string, error) {
+	lines, err := m.askSIM()
+	for _, f := range answers(lines, "+CPIN:", 1) {
+		if state, ok := simStates[strings.ToUpper(f[0])]; ok {
+			return state, nil
+		}
+	}
+	return simCodes[codeOf(err)], err
+}
+
+// askSIM allows for modems that answer AT+CPIN? without a final code: the
+// answer counts when nothing follows it.
+func (m *Modem) askSIM() ([]string, error) {
+	if !m.quirks.noFinalAfterCPIN {
+		return m.s.do("+CPIN?")
+	}
+	m.s.wire.setSilence(min(time.Second, m.o.CommandTimeout/4))
+	defer m.s.wire.setSilence(0)
+	lines, err := m.s.at.Command("+CPIN?", at.WithTimeout(m.o.CommandTimeout))
+	if len(lines) > 0 && m.s.wire.outcome() != nil {
+		return lines, nil
+	}
+	return lines, m.s.result("+CPIN?", err)
+}

@@ -1,0 +1,99 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+var quotedName = regexp.MustCompile(`"([A-Z]{2})"`)
+
+// findStorages learns which memories (3GPP TS 27.005 §3.1) can hold messages
+// and reports, and selects the one to rest in.
+func (m *Modem) findStorages(context.Context) error {
+	lines, err := m.s.do("+CPMS=?")
+	if err != nil && codeOf(err) == "" {
+		return err
+	}
+	offered := offeredStorages(answers(lines, "+CPMS:", 1))
+	if len(offered) == 0 {
+		offered = m.selectedStorages()
+	}
+	m.resting = m.quirks.resting(offered)
+	if m.resting == "" {
+		return fmt.Errorf("modem names no message storage, what is selected is used")
+	}
+	m.storages = append([]string{m.resting}, slices.DeleteFunc(offered, func(s string) bool { return s == m.resting })...)
+	_, err = m.choose(m.resting)
+	return err
+}
+
+// offeredStorages takes the memories of the first group. MT is SM and ME seen
+// as one: reading it too would show each message twice. Wavecom puts all
+// groups into one pair of parentheses.
+func offeredStorages(rows [][]string) []string {
+	var out []string
+	for _, f := range rows {
+		for _, name := range quotedName.FindAllStringSubmatch(f[0], -1) {
+			known := name[1] == "SM" || name[1] == "ME" || name[1] == "MT" || name[1] == "SR"
+			if known && !slices.Contains(out, name[1]) {
+				out = append(out, name[1])
+			}
+		}
+	}
+	if slices.Contains(out, "SM") && slices.Contains(out, "ME") {
+		out = slices.DeleteFunc(out, func(s string) bool { return s == "MT" })
+	}
+	return out
+}
+
+// selectedStorages reads which memory is selected where the offer cannot be read.
+func (m *Modem) selectedStorages() []string {
+	lines, err := m.s.do("+CPMS?")
+	if err != nil {
+		return nil
+	}
+	for _, f := range answers(lines, "+CPMS:", 3) {
+		return []string{f[0]}
+	}
+	return nil
+}
+
+// choose selects a memory and returns how many messages are in it, -1 if the
+// modem does not say. All three roles go to the same memory where the modem
+// lets them: Quectel loses messages when they differ. The caller holds the turn.
+func (m *Modem) choose(memory string) (used int, err error) {
+	forms := []string{
+		fmt.Sprintf(`%q,%[1]q,%[1]q`, memory), fmt.Sprintf(`%q,%q,%[2]q`, memory, m.resting),
+		fmt.Sprintf(`%q,%[1]q`, memory), fmt.Sprintf(`%q`, memory),
+	}
+	if known, ok := m.selects[memory]; ok {
+		forms = []string{known}
+	}
+	for _, form := range forms {
+		lines, err := m.s.do("+CPMS=" + form)
+		if err != nil && codeOf(err) == "" {
+			return -1, err
+		}
+		if err != nil {
+			continue
+		}
+		m.selects[memory], m.current = form, memory
+		for _, f := range answers(lines, "+CPMS:", 2) {
+			m.total[memory] = number(f[1], m.total[memory])
+			return number(f[0], -1), nil
+		}
+		return -1, nil
+	}
+	return -1, fmt.Errorf("storage %s cannot be selected", memory)
+}
+
+// rest returns to the memory that new messages go to.
+func (m *Modem) rest() error {
+	if m.resting == "" || m.current == m.resting {
+		return nil
+	}
+	_, err := m.choose(m.resting)
+	return err
+}
