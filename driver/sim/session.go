@@ -1,0 +1,247 @@
+package sim
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+type phase int
+
+const (
+	phaseIdle    phase = iota
+	phaseCommand       // a command line runs
+	phasePrompt        // the body of +CMGS or +CMGW is awaited
+	phaseRadio         // a submission is on the air
+)
+
+// session is the time between a plug and an unplug, with all that a power
+// cycle resets.
+type session struct {
+	port     *port
+	in       chan []byte
+	gone     chan struct{}
+	out      []byte
+	flushing bool
+	set      settings
+	phase    phase
+	line     []byte // of the command being typed
+	started  bool   // "AT" was seen
+	last     string // for A/
+	resp     []byte // the answer being made
+	held     [][]byte
+	send     sendState
+	ussd     bool // a USSD menu is open
+	passed   []passage
+}
+
+// passage is a point that the command line passes with its answer.
+type passage struct {
+	point Point
+	line  string
+}
+
+// attach makes a port the modem's own and links it.
+func (m *Modem) attach(p *port) error {
+	if err := replaceLink(p.path, m.link); err != nil {
+		p.close()
+		return err
+	}
+	m.sess = &session{port: p, in: make(chan []byte), gone: make(chan struct{})}
+	m.powerOn()
+	m.net.readers.Add(1)
+	go m.sess.read(&m.net.readers)
+	return nil
+}
+
+// powerOn resets what does not survive without power.
+func (m *Modem) powerOn() {
+	s := m.sess
+	s.set = m.startSettings()
+	s.phase, s.line, s.started, s.held, s.send = phaseIdle, nil, false, nil, sendState{}
+	m.hung, m.unasked, m.pending = false, nil, nil
+	m.radio.on, m.radio.linkUntil = true, time.Time{}
+	if m.net.opt.ResetReference {
+		m.sim.reference = 0
+	}
+	m.sim.powerOn()
+	for _, urc := range m.prof.boot {
+		m.unsolicited(urc)
+	}
+}
+
+// detach is an unplug: what was written and not yet read is lost.
+func (m *Modem) detach() {
+	if m.sess == nil {
+		return
+	}
+	s := m.sess
+	m.sess, m.deaf = nil, false
+	// The pty of the next plug is opened before this one is given back, so
+	// that it gets another name.
+	if m.spare == nil && !m.closing() {
+		m.spare, _ = openPort()
+	}
+	removeLink(s.port.path, m.link)
+	close(s.gone)
+	s.port.close()
+	m.log.add("-- unplugged")
+}
+
+func (m *Modem) plug() error {
+	if m.sess != nil {
+		return nil
+	}
+	p := m.spare
+	m.spare = nil
+	if p == nil {
+		var err error
+		if p, err = openPort(); err != nil {
+			return err
+		}
+	}
+	m.log.add("-- plugged")
+	if err := m.attach(p); err != nil {
+		return err
+	}
+	m.net.reachable(m)
+	return nil
+}
+
+// restart is a power cycle of a modem that keeps its port.
+func (m *Modem) restart() {
+	if m.sess == nil {
+		return
+	}
+	m.log.add("-- restarted")
+	m.wakeUp()
+	m.powerOn()
+	m.net.reachable(m)
+}
+
+// Unplug takes the modem from its port: an opener's Read ends, its Write
+// gives EIO, the link is gone. SIM and memories keep their content.
+func (m *Modem) Unplug() { m.call(m.detach) }
+
+// Plug brings the modem back under another pty, with volatile settings reset,
+// and points the link to it. It panics if no pty can be had.
+func (m *Modem) Plug() {
+	var err error
+	m.call(func() { err = m.plug() })
+	if err != nil {
+		panic(err)
+	}
+}
+
+// Restart is a power cycle that keeps the port, as of a modem behind a UART.
+func (m *Modem) Restart() { m.call(m.restart) }
+
+func (s *session) dead() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// read passes what the host writes to the owner. The two buffers alternate:
+// the channel has no room, so when the next chunk is taken the last is done.
+func (s *session) read(group interface{ Done() }) {
+	defer group.Done()
+	var bufs [2][4096]byte
+	for i := 0; ; i++ {
+		buf := bufs[i%2][:]
+		n, err := s.port.master.Read(buf)
+		if n > 0 {
+			select {
+			case s.in <- buf[:n]:
+			case <-s.gone:
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+const (
+	outLimit  = 64 << 10 // octets kept for a host that does not read; more is lost
+	writeWait = 20 * time.Millisecond
+)
+
+// put sends octets to the host, after those that wait.
+func (m *Modem) put(s *session, b []byte) {
+	if s == nil || m.hung || s.dead() || len(s.out)+len(b) > outLimit {
+		return
+	}
+	s.out = append(s.out, b...)
+	m.flush(s)
+}
+
+func (m *Modem) flush(s *session) {
+	if s.flushing {
+		return
+	}
+	s.flushing = true
+	defer func() { s.flushing = false }()
+	for sent := 0; ; {
+		if s.dead() || m.closing() || sent == len(s.out) {
+			s.out = s.out[:0]
+			return
+		}
+		chunk := s.out[sent:]
+		if m.net.opt.Baud > 0 {
+			chunk = chunk[:min(len(chunk), max(m.net.opt.Baud/1000, 1))]
+			m.pause(m.lineTime(len(chunk)), s.gone)
+			if s.dead() {
+				continue
+			}
+		}
+		_ = s.port.master.SetWriteDeadline(time.Now().Add(writeWait))
+		n, err := s.port.master.Write(chunk)
+		sent += n
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			m.pause(writeWait, s.gone) // the host does not read
+		} else if err != nil {
+			s.out = s.out[:0]
+			return
+		}
+		if sent > outLimit/2 {
+			s.out = append(s.out[:0], s.out[sent:]...)
+			sent = 0
+		}
+	}
+}
+
+// lineTime is the time n octets take on the line, ten bits each.
+func (m *Modem) lineTime(n int) time.Duration {
+	return time.Duration(n) * 10 * time.Second / time.Duration(m.net.opt.Baud)
+}
+
+// unsolicited sends an unsolicited result code, or keeps it until the command
+// that runs has its answer.
+func (m *Modem) unsolicited(text string) {
+	s := m.sess
+	if s == nil || m.hung {
+		return
+	}
+	b := []byte("\r\n" + text + m.prof.lineEnd)
+	if s.phase == phaseCommand || s.phase == phasePrompt {
+		s.held = append(s.held, b)
+		return
+	}
+	m.log.add("< " + text)
+	m.put(s, b)
+}
+
+// idle ends a command: what was held back follows its answer.
+func (m *Modem) idle(s *session) {
+	s.phase = phaseIdle
+	for _, b := range s.held {
+		m.log.add("< " + string(b[2:len(b)-len(m.prof.lineEnd)]))
+		m.put(s, b)
+	}
+	s.held = nil
+}
