@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -10,9 +11,7 @@ import (
 // come back at every power-on until +CLCK switches it off; an empty pin keeps
 // the present one, 0000 at first. The PUK is 12345678.
 func (m *Modem) SetSIM(state, pin string) {
-	switch state {
-	case SIMReady, SIMPIN, SIMPUK, SIMAbsent, SIMFailure, SIMBusy:
-	default:
+	if !validSIMState(state) {
 		panic(fmt.Sprintf("SIM state %q is unknown: use ready, pin, puk, absent, failure or busy", state))
 	}
 	m.call(func() {
@@ -23,6 +22,10 @@ func (m *Modem) SetSIM(state, pin string) {
 		m.sim.locked = state == SIMPIN || state == SIMPUK
 		m.registrationChanged()
 	})
+}
+
+func validSIMState(s string) bool {
+	return slices.Contains([]string{SIMReady, SIMPIN, SIMPUK, SIMAbsent, SIMFailure, SIMBusy}, s)
 }
 
 // cpin is +CPIN, 3GPP TS 27.007 §8.3.
