@@ -1,0 +1,120 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// inFlight is how many events are published before the first ack is
+	// waited for; they are marked together.
+	inFlight = 64
+	// ackTimeout is how long the server may take to store one event.
+	ackTimeout = 5 * time.Second
+	// apiTimeout is for all other requests to JetStream.
+	apiTimeout = 5 * time.Second
+)
+
+// openEmbedded starts the server, makes the streams and lets clients in.
+func (b *Bus) openEmbedded(ctx context.Context) error {
+	b.gate = newGate(b.opts, b.names)
+	b.gate.provision = b.consumers
+	server, err := newEmbedded(b.opts, b.gate, b.doubt)
+	if err != nil {
+		return err
+	}
+	b.gate.current = server.current
+	if err := server.start(ctx); err != nil {
+		return err
+	}
+	b.server = server
+	if err := b.connect("", nats.InProcessServer(server), nats.Token(b.gate.own),
+		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(10*time.Millisecond, 0)); err != nil {
+		return err
+	}
+	if err := b.ownStreams(ctx); err != nil {
+		return err
+	}
+	b.gate.open()
+	b.fault(partConnection, "")
+	b.begin()
+	go b.keepServer()
+	return nil
+}
+
+// openExternal begins to connect to somebody else's cluster.
+func (b *Bus) openExternal() error {
+	opts := []nats.Option{
+		nats.RetryOnFailedConnect(true),
+		nats.ReconnectWait(time.Second), nats.ReconnectJitter(500*time.Millisecond, time.Second),
+		// Rights that come later must not need a restart.
+		nats.IgnoreAuthErrorAbort(),
+	}
+	if b.opts.CredsFile != "" {
+		if _, err := os.Stat(b.opts.CredsFile); err != nil {
+			return fmt.Errorf("nats creds_file: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(b.opts.CredsFile))
+	}
+	b.fault(partConnection, "not connected to "+redactURL(b.opts.URL)+" yet")
+	return b.connect(b.opts.URL, opts...)
+}
+
+func (b *Bus) connect(url string, opts ...nats.Option) error {
+	opts = append(opts,
+		nats.Name("modemgate "+b.opts.Site),
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1), // nothing is sent later behind our back
+		nats.PingInterval(20*time.Second), nats.MaxPingsOutstanding(2),
+		nats.ConnectHandler(func(*nats.Conn) { b.connected() }),
+		nats.ReconnectHandler(func(*nats.Conn) { b.connected() }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { b.disconnected(err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			b.log.Debug("nats connection", "err", mask(err.Error()))
+		}),
+	)
+	nc, err := nats.Connect(url, opts...)
+	if err != nil {
+		return fmt.Errorf("connect to nats: %w", err)
+	}
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*inFlight),
+		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(apiTimeout))
+	if err != nil {
+		nc.Close()
+		return fmt.Errorf("connect to nats: %w", err)
+	}
+	b.nc, b.js = nc, js
+	if nc.IsConnected() {
+		b.connected()
+	}
+	return nil
+}
+
+func (b *Bus) connected() {
+	b.fault(partConnection, "")
+	b.renew()
+}
+
+func (b *Bus) disconnected(err error) {
+	if b.ctx.Err() != nil {
+		return // closing
+	}
+	text := "the connection to nats is lost"
+	if err != nil {
+		text += ": " + mask(err.Error())
+	}
+	b.fault(partConnection, text)
+}
+
+var errAway = errors.New("nats is away")
+
+// api gives ctx the time limit of a request to JetStream.
+func api(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, apiTimeout)
+}

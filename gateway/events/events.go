@@ -1,0 +1,286 @@
+// Package events is the door for events: it takes them from the gateway's
+// outbox and brings them to NATS JetStream, each exactly once, and it lets
+// every API key read what its scopes give it and nothing else.
+//
+// The NATS server is embedded or somebody else's. With the embedded one each
+// key is an account of its own that imports its live subjects and two pull
+// consumers; see [Grant]. With an external cluster its operator grants the
+// rights and [Bus.Provision] and [Bus.Revoke] do nothing.
+//
+// Events are sent to JetStream under subjects of the gateway's own
+// (modemgate.ingest.…), where the stream turns them into the real ones. Only
+// when one is stored it is published live: what a live subscriber sees is in
+// the stream, and a publish that the stream refuses is seen by nobody.
+//
+// This package is the only one that speaks NATS. It imports nothing of
+// modemgate.
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Options of a [Bus]. Zero values take the defaults given.
+type Options struct {
+	Dir string // data directory; the streams live in Dir/jetstream
+	Key []byte // encryption key of the streams; empty: not encrypted
+
+	URL       string // external cluster, nats://a,b,c; "": embedded server
+	CredsFile string // of the external cluster; "": none
+
+	Listen  string // of the embedded server, host:port; port 0 picks one; "": in-process only
+	TLSCert string // PEM files of the listener, read again when they change
+	TLSKey  string
+
+	Prefix string // "" or [a-z0-9-]: put before all subjects and stream names
+	Site   string // name of this installation: ce-source of events without a source
+
+	InboundKeep time.Duration // age at which SMS_INBOUND forgets; default 168 h
+	StatusKeep  time.Duration // age at which SMS_STATUS forgets; default 24 h
+	StatusMax   int64         // events that SMS_STATUS keeps; default 100,000
+	MaxBytes    int64         // room for both streams, bytes; default 1 GiB
+
+	// Authenticate says what a token may do; false refuses it. The embedded
+	// server calls it once or twice for each connection, from several
+	// goroutines; it must be quick and must not call the Bus.
+	Authenticate func(token string) (Grant, bool)
+
+	Log *slog.Logger // nil: discard
+
+	// Hook is called at named points, for tests: "publish:STREAM:before",
+	// "publish:STREAM:after" (stored), "mark:STREAM:before" and
+	// "mark:STREAM:after", with STREAM inbound or status. May be nil.
+	Hook func(point string)
+}
+
+// State says how the connection to NATS does.
+type State struct {
+	Connected bool      // events can be published
+	Since     time.Time // of Connected's present value
+	Error     string    // why it cannot, for people; "" when all is well
+	Embedded  bool
+	Addr      string // as [Bus.Addr]; of an external cluster the server connected to
+	SetAside  uint64 // events since the start that NATS refused for ever
+}
+
+// ErrClosed is returned after [Bus.Close].
+var ErrClosed = errors.New("the event bus is closed")
+
+// Bus is a connection to NATS and, when embedded, the server itself. All
+// methods are safe for concurrent use.
+type Bus struct {
+	opts  Options
+	log   *slog.Logger
+	names names
+
+	server *embedded // nil with an external cluster
+	gate   *gate     // nil with an external cluster
+	nc     *nats.Conn
+	js     jetstream.JetStream
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup // goroutines of the bus and running calls of Run
+
+	epoch    atomic.Uint64 // raised whenever what is known of the streams may be stale
+	setAside atomic.Uint64
+	suspect  chan error // to the keeper of the embedded server
+
+	mu      sync.Mutex
+	closed  bool
+	state   State
+	faults  map[string]string // what is wrong, by part
+	changed chan struct{}     // closed and replaced when the epoch changes
+	source  Source            // of the running Run
+}
+
+var validPrefix = regexp.MustCompile(`^[a-z0-9-]*$`)
+
+// Open starts the embedded server with its streams, or begins to connect to
+// the external cluster in the background: a cluster that is away is no error
+// but a [State].
+//
+// Errors: an address that is taken (syscall.EADDRINUSE), a certificate that
+// cannot be read, a store that cannot be opened.
+func Open(ctx context.Context, o Options) (*Bus, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bus{
+		opts: o, log: o.Log, names: newNames(o.Prefix),
+		suspect: make(chan error, 1),
+		faults:  map[string]string{partConnection: "starting"},
+		changed: make(chan struct{}),
+		state:   State{Embedded: o.URL == "", Since: time.Now(), Error: "starting"},
+	}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	if o.URL != "" {
+		err = b.openExternal()
+	} else {
+		err = b.openEmbedded(ctx)
+	}
+	if err != nil {
+		b.Close(ctx)
+		return nil, err
+	}
+	return b, nil
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if !validPrefix.MatchString(o.Prefix) {
+		return o, fmt.Errorf("nats prefix %q: only a-z, 0-9 and - are allowed", o.Prefix)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Hook == nil {
+		o.Hook = func(string) {}
+	}
+	if o.Authenticate == nil {
+		o.Authenticate = func(string) (Grant, bool) { return Grant{}, false }
+	}
+	if o.InboundKeep <= 0 {
+		o.InboundKeep = 168 * time.Hour
+	}
+	if o.StatusKeep <= 0 {
+		o.StatusKeep = 24 * time.Hour
+	}
+	if o.StatusMax <= 0 {
+		o.StatusMax = 100_000
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = 1 << 30
+	}
+	return o, nil
+}
+
+// Addr is the host:port the embedded server really listens on; "" when it is
+// reached in-process only or the cluster is external.
+func (b *Bus) Addr() string {
+	if b.server == nil {
+		return ""
+	}
+	return b.server.addr()
+}
+
+// State says how the connection to NATS does now.
+func (b *Bus) State() State {
+	b.mu.Lock()
+	s := b.state
+	b.mu.Unlock()
+	s.SetAside = b.setAside.Load()
+	s.Addr = b.Addr()
+	if b.server == nil && b.nc != nil {
+		s.Addr = b.nc.ConnectedAddr()
+	}
+	return s
+}
+
+// Close ends the publishers, then the connections, then the embedded server,
+// and waits for each, at most until ctx ends. It may be called again.
+func (b *Bus) Close(ctx context.Context) error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.cancel()
+	err := waitFor(ctx, &b.work)
+	if b.gate != nil {
+		b.gate.close()
+	}
+	if b.nc != nil {
+		b.nc.Close()
+	}
+	if b.server != nil {
+		err = errors.Join(err, b.server.stop(ctx))
+	}
+	return err
+}
+
+// begin counts one piece of work that Close waits for.
+func (b *Bus) begin() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return ErrClosed
+	}
+	b.work.Add(1)
+	return nil
+}
+
+func waitFor(ctx context.Context, wg *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the event bus: %w", ctx.Err())
+	}
+}
+
+// renew says that what is known of the streams may be stale and wakes
+// everyone who waits for NATS.
+func (b *Bus) renew() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.epoch.Add(1)
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// changes is closed at the next renew.
+func (b *Bus) changes() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changed
+}
+
+// fault notes what is wrong with a part ("" when it is well) and logs it when
+// it differs from what was known.
+func (b *Bus) fault(part, text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := b.faults[part]
+	if before == text {
+		return
+	}
+	b.faults[part] = text
+	if text == "" {
+		delete(b.faults, part)
+		b.log.Info("nats works again", "part", part)
+	} else {
+		b.log.Warn("nats does not take events; they wait", "part", part, "err", text)
+	}
+	b.judge()
+}
+
+// judge derives the state from the faults; b.mu is held.
+func (b *Bus) judge() {
+	b.state.Error = ""
+	for _, part := range []string{partConnection, partServer, streamInbound, streamStatus} {
+		if text := b.faults[part]; text != "" {
+			b.state.Error = text
+			break
+		}
+	}
+	if ok := b.state.Error == ""; ok != b.state.Connected {
+		b.state.Connected, b.state.Since = ok, time.Now()
+	}
+}
+
+// Parts whose faults are told apart.
+const (
+	partConnection = "connection"
+	partServer     = "server"
+)
