@@ -1,0 +1,158 @@
+package configs
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxSimulated bounds the simulated modems: each takes a pty.
+const maxSimulated = 256
+
+var (
+	lineName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	e164     = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+)
+
+func (v *checks) modems(m Modems) {
+	if m.Simulate < 0 || m.Simulate > maxSimulated {
+		v.addf("modems.simulate", "must be 0 to %d, is %d", maxSimulated, m.Simulate)
+	}
+	if m.Simulate > 0 && len(m.List) > 0 {
+		v.add("modems.simulate", "cannot be mixed with modems.list; set it to 0 or remove the list")
+	}
+	if m.Simulate > 0 && m.Auto != nil && *m.Auto {
+		v.add("modems.auto", "cannot be true while modems.simulate is above 0; remove it or set simulate to 0")
+	}
+	// 3GPP TS 27.005 gives no figure; network and SIM timers add up to minutes.
+	v.span("modems.submit_timeout", m.SubmitTimeout, time.Minute, 5*time.Minute)
+	names, ports := map[string]string{}, map[string]string{}
+	for i, l := range m.List {
+		path := fmt.Sprintf("modems.list[%d]", i)
+		v.name(path+".name", l.Name)
+		v.unique(path+".name", l.Name, names)
+		v.device(path, l)
+		v.unique(path+".port", l.Port, ports)
+		if l.Number != "" && !e164.MatchString(l.Number) {
+			v.add(path+".number", `is no international number; write it in quotes, such as "+447700900001"`)
+		}
+		if l.PINFile != "" {
+			v.add(path+".pin_file", "PIN entry is not built yet; switch off the PIN of the SIM and remove this")
+		}
+		v.count(path+".limits.per_minute", l.Limits.PerMinute, maxCount)
+		v.count(path+".limits.per_day", l.Limits.PerDay, maxCount)
+	}
+}
+
+func (v *checks) name(path, s string) {
+	switch {
+	case s == "":
+		v.add(path, "is empty; name the line, such as front")
+	case len(s) > maxNames:
+		v.addf(path, "%s is longer than %d characters", quote(s), maxNames)
+	case !lineName.MatchString(s):
+		v.addf(path, "%s must be made of a-z, 0-9 and -, and begin with a letter or digit", quote(s))
+	}
+}
+
+// unique notes s as taken by path, or reports who took it before.
+func (v *checks) unique(path, s string, taken map[string]string) {
+	if s == "" {
+		return
+	}
+	if first, ok := taken[s]; ok {
+		v.addf(path, "%s is taken already by %s", quote(s), first)
+		return
+	}
+	taken[s] = path
+}
+
+// device wants exactly one of the ways to say which modem a line is.
+func (v *checks) device(path string, l Line) {
+	var set []string
+	for _, x := range []struct{ name, value string }{
+		{"port", l.Port}, {"imei", l.IMEI}, {"iccid", l.ICCID}, {"usb_path", l.USBPath},
+	} {
+		if x.value == "" {
+			continue
+		}
+		set = append(set, x.name)
+		if x.name != "port" {
+			v.addf(path+"."+x.name, "finding a modem by %s is not built yet; use port, such as /dev/serial/by-id/usb-…", x.name)
+		}
+	}
+	switch {
+	case len(set) == 0:
+		v.add(path+".port", "is required, for example /dev/serial/by-id/usb-…")
+	case len(set) > 1:
+		v.addf(path, "has %s; exactly one of port, imei, iccid and usb_path says which modem it is", strings.Join(set, " and "))
+	}
+	if l.Port != "" && !filepath.IsAbs(l.Port) {
+		v.addf(path+".port", "%s is no absolute path such as /dev/serial/by-id/usb-…", quote(l.Port))
+	}
+}
+
+func (v *checks) routes(m Modems) {
+	known := m.Names()
+	for i, r := range m.Routes {
+		path := fmt.Sprintf("modems.routes[%d]", i)
+		v.prefix(path+".prefix", r.Prefix)
+		if len(r.Via) == 0 {
+			v.add(path+".via", "is empty; name at least one line, such as [front]")
+		}
+		seen := map[string]string{}
+		for j, name := range r.Via {
+			at := fmt.Sprintf("%s.via[%d]", path, j)
+			if slices.Contains(known, name) {
+				v.unique(at, name, seen)
+				continue
+			}
+			text := "no line is named " + quote(name)
+			if near := nearest(name, known); near != "" {
+				text += "; did you mean " + near + "?"
+			} else if len(known) > 0 {
+				text += "; there are " + strings.Join(known[:min(len(known), 8)], ", ")
+			}
+			v.add(at, text)
+		}
+	}
+}
+
+// portName matches device names that another modem may get after a replug.
+var portName = regexp.MustCompile(`^/dev/tty(USB|ACM)[0-9]+$`)
+
+// warnings are what is allowed and yet probably not meant.
+func (c Config) warnings() []string {
+	var all []string
+	switch m := c.Modems; {
+	case m.Auto != nil && *m.Auto:
+		all = append(all, "modems.auto: discovery of USB modems is not built yet; lines come from modems.list")
+	case m.Simulate == 0 && len(m.List) == 0:
+		all = append(all, "modems: no line is configured, and discovery of USB modems is not built yet; "+
+			"list a modem under modems.list with its port, or set modems.simulate")
+	}
+	for i, l := range c.Modems.List {
+		if portName.MatchString(l.Port) {
+			all = append(all, fmt.Sprintf("modems.list[%d].port: %s may be another modem after the next plug; "+
+				"use its link under /dev/serial/by-id or /dev/serial/by-path", i, l.Port))
+		}
+	}
+	for i, r := range c.Modems.Routes {
+		for j, earlier := range c.Modems.Routes[:i] {
+			if strings.HasPrefix(r.Prefix, earlier.Prefix) {
+				all = append(all, fmt.Sprintf("modems.routes[%d]: is never reached, modems.routes[%d] (%s) matches first", i, j, earlier.Prefix))
+				break
+			}
+		}
+	}
+	if c.NATS.URL != "" && c.NATS.Listen != "" && c.NATS.Listen != Default().NATS.Listen {
+		all = append(all, "nats.listen: is not used, nats.url names your own cluster")
+	}
+	if c.InsecureLAN {
+		all = append(all, "insecure_lan: API keys and texts cross the network unencrypted; set tls as soon as you can")
+	}
+	return all
+}
