@@ -1,0 +1,261 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+const messageColumns = `id, api_key, otp_id, recipient, encoding, priority, route, via, state, final, rev,
+	on_unknown, report, ref, metadata, reference, wide, created_at, send_at, deadline_at, not_before, due_at,
+	ended_at, text_until, submissions, attempts, resends, possible_duplicate, simulated, held, line, iccid, error`
+
+const insertMessage = `INSERT INTO messages (` + messageColumns + `, body)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+
+const selectMessage = `SELECT ` + messageColumns + `, body IS NOT NULL FROM messages`
+
+func textPlace(id string) string { return "messages/body/" + id }
+
+// InsertMessage implements [Messages].
+func (t *tx) InsertMessage(m *Message) error {
+	if m.Rev == 0 {
+		m.Rev = 1
+	}
+	body := t.seal.seal(textPlace(m.ID), []byte(m.Text))
+	err := t.insert("message "+m.ID, insertMessage,
+		m.ID, m.Key, m.OTPID, m.To, m.Encoding, m.Priority, m.Route, joinList(m.Via), string(m.State),
+		flag(m.Final), m.Rev, m.OnUnknown, flag(m.Report), m.Ref, string(m.Metadata), m.Reference, flag(m.Wide),
+		us(m.CreatedAt), us(m.SendAt), us(m.DeadlineAt), us(m.NotBefore), us(m.DueAt), us(m.EndedAt),
+		us(m.TextUntil), m.Submissions, m.Attempts, m.Resends, flag(m.PossibleDuplicate), flag(m.Simulated),
+		flag(m.Held), m.Line, m.ICCID, m.Error, blob(body))
+	if err != nil {
+		return err
+	}
+	m.HasText = len(body) > 0
+	for _, p := range m.Parts {
+		if err := t.insertPart(m.ID, p); err != nil {
+			return err
+		}
+	}
+	t.Notify(m.ID)
+	_, err = t.exec(insertHistory+`VALUES (?, 1, ?, ?, ?, 0, ?, '')`,
+		m.ID, string(m.State), us(m.CreatedAt), m.Line, m.Error)
+	return err
+}
+
+func scanMessage(r scanner, m *Message) error {
+	return r.Scan(&m.ID, &m.Key, &m.OTPID, &m.To, &m.Encoding, &m.Priority, &m.Route, (*list)(&m.Via), &m.State,
+		&m.Final, &m.Rev, &m.OnUnknown, &m.Report, &m.Ref, (*raw)(&m.Metadata), &m.Reference, &m.Wide,
+		(*usec)(&m.CreatedAt), (*usec)(&m.SendAt), (*usec)(&m.DeadlineAt), (*usec)(&m.NotBefore),
+		(*usec)(&m.DueAt), (*usec)(&m.EndedAt), (*usec)(&m.TextUntil), &m.Submissions, &m.Attempts, &m.Resends,
+		&m.PossibleDuplicate, &m.Simulated, &m.Held, &m.Line, &m.ICCID, &m.Error, &m.HasText)
+}
+
+// messages reads messages with their parts.
+func (t *tx) messages(query string, args ...any) ([]*Message, error) {
+	var out []*Message
+	err := t.query(func(r scanner) error {
+		m := new(Message)
+		out = append(out, m)
+		return scanMessage(r, m)
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range out {
+		if m.Parts, err = t.parts(m.ID); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Message implements [Messages].
+func (t *tx) Message(id string) (*Message, error) {
+	ms, err := t.messages(selectMessage+` WHERE id=?`, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(ms) == 0 {
+		return nil, ErrNotFound
+	}
+	return ms[0], nil
+}
+
+// MessageText implements [Messages].
+func (t *tx) MessageText(id string) (string, error) {
+	var sealed []byte
+	if err := t.row([]any{&sealed}, `SELECT body FROM messages WHERE id=?`, id); err != nil {
+		return "", err
+	}
+	text, err := t.seal.open(textPlace(id), sealed)
+	if err != nil {
+		return "", fmt.Errorf("text of message %s: %w", id, err)
+	}
+	return string(text), nil
+}
+
+// ChangeMessage implements [Messages].
+func (t *tx) ChangeMessage(id string, from []State, c MessageChange) (bool, error) {
+	var u changes
+	value(&u, "state", c.State)
+	value(&u, "final", c.Final)
+	value(&u, "route", c.Route)
+	value(&u, "not_before", c.NotBefore)
+	value(&u, "due_at", c.DueAt)
+	value(&u, "deadline_at", c.DeadlineAt)
+	value(&u, "ended_at", c.EndedAt)
+	value(&u, "text_until", c.TextUntil)
+	u.plus("submissions", c.AddSubmissions)
+	u.plus("attempts", c.AddAttempts)
+	u.plus("resends", c.AddResends)
+	value(&u, "possible_duplicate", c.PossibleDuplicate)
+	value(&u, "simulated", c.Simulated)
+	value(&u, "line", c.Line)
+	value(&u, "iccid", c.ICCID)
+	value(&u, "error", c.Error)
+	value(&u, "held", c.Held)
+	u.add("rev=rev+1")
+	where, args := among("state", from)
+	n, err := t.exec(`UPDATE messages SET `+u.clause()+` WHERE id=?`+where,
+		append(append(u.args, id), args...)...)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	t.raise(id)
+	if c.State == nil && c.History == nil {
+		return true, nil
+	}
+	return true, t.changeHistory(id, c)
+}
+
+// changeHistory adds the entry of a change; what the caller left out is taken
+// from the change.
+func (t *tx) changeHistory(id string, c MessageChange) error {
+	h := HistoryEntry{}
+	if c.History != nil {
+		h = *c.History
+	} else {
+		if c.Line != nil {
+			h.Line = *c.Line
+		}
+		if c.Error != nil {
+			h.Error = *c.Error
+		}
+	}
+	if h.State == "" && c.State != nil {
+		h.State = *c.State
+	}
+	if h.At.IsZero() {
+		h.At = c.At
+	}
+	return t.addHistory(id, h)
+}
+
+// raise remembers that the rev of a message was raised: once per commit is
+// enough for those who wait for it.
+func (t *tx) raise(id string) {
+	if t.raised == nil {
+		t.raised = make(map[string]bool)
+	}
+	t.raised[id] = true
+	t.Notify(id)
+}
+
+const insertHistory = `INSERT INTO history (message_id, n, state, at, line, part, error, note) `
+
+// AddHistory implements [Messages].
+func (t *tx) AddHistory(id string, h HistoryEntry) error {
+	t.Notify(id)
+	return t.addHistory(id, h)
+}
+
+// addHistory numbers the entry; without a state it takes the message's.
+func (t *tx) addHistory(id string, h HistoryEntry) error {
+	const next = `(SELECT COALESCE(MAX(n), 0)+1 FROM history WHERE message_id=?)`
+	if h.State != "" {
+		_, err := t.exec(insertHistory+`VALUES (?, `+next+`, ?, ?, ?, ?, ?, ?)`,
+			id, id, string(h.State), us(h.At), h.Line, h.Part, h.Error, h.Note)
+		return err
+	}
+	n, err := t.exec(insertHistory+`SELECT id, `+next+`, state, ?, ?, ?, ?, ? FROM messages WHERE id=?`,
+		id, us(h.At), h.Line, h.Part, h.Error, h.Note, id)
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// History implements [Messages].
+func (t *tx) History(id string) ([]HistoryEntry, error) {
+	var out []HistoryEntry
+	err := t.query(func(r scanner) error {
+		var h HistoryEntry
+		err := r.Scan(&h.State, (*usec)(&h.At), &h.Line, &h.Part, &h.Error, &h.Note)
+		out = append(out, h)
+		return err
+	}, `SELECT state, at, line, part, error, note FROM history WHERE message_id=? ORDER BY n`, id)
+	return out, err
+}
+
+// DeleteMessage implements [Messages]. Parts and history go with it.
+func (t *tx) DeleteMessage(id string) error {
+	n, err := t.exec(`DELETE FROM messages WHERE id=?`, id)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	t.Notify(id)
+	return nil
+}
+
+// EraseText implements [Messages].
+func (t *tx) EraseText(id string) error {
+	n, err := t.exec(`UPDATE messages SET body=NULL, rev=rev+1 WHERE id=? AND body IS NOT NULL`, id)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		t.raise(id)
+		return nil
+	}
+	_, err = t.Message(id)
+	return err
+}
+
+// ErasableTexts implements [Messages].
+func (t *tx) ErasableTexts(now time.Time, limit int) ([]string, error) {
+	return t.strings(`SELECT id FROM messages WHERE text_until>0 AND body IS NOT NULL AND text_until<=?
+		ORDER BY text_until LIMIT ?`, us(now), limit)
+}
+
+// PurgeMessages implements [Messages].
+func (t *tx) PurgeMessages(before time.Time, limit int) (int, error) {
+	n, err := t.exec(`DELETE FROM messages WHERE id IN
+		(SELECT id FROM messages WHERE final=1 AND ended_at<? ORDER BY ended_at LIMIT ?)`, us(before), limit)
+	return int(n), err
+}
+
+// MessagesTo implements [Messages].
+func (t *tx) MessagesTo(number string) ([]string, error) {
+	return t.strings(`SELECT id FROM messages WHERE recipient=? ORDER BY id`, number)
+}
+
+// NextReference implements [Messages].
+func (t *tx) NextReference(destination []byte, wide bool) (int, error) {
+	if len(destination) == 0 {
+		return 0, errors.New("store: a concatenation reference needs a destination")
+	}
+	size := 1 << 8
+	if wide {
+		size = 1 << 16
+	}
+	var n int
+	err := t.returning([]any{&n}, `INSERT INTO concat_refs (destination, wide, last) VALUES (?, ?, 1)
+		ON CONFLICT (destination, wide) DO UPDATE SET last=(concat_refs.last+1)%? RETURNING last`,
+		destination, flag(wide), size)
+	return n, err
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"errors"
+	"time"
+)
+
+const otpColumns = `id, api_key, purpose, recipient, state, rev, mac, attempts_used, max_attempts, sends_used, max_sends,
+	length, ttl, created_at, expires_at, resend_at, ended_at, message_id, delivery_state, delivery_at, delivery_error,
+	ref, metadata, simulated`
+
+const selectOTP = `SELECT ` + otpColumns + ` FROM otps WHERE `
+
+func (o *OTP) fields() []any {
+	return []any{&o.ID, &o.Key, &o.Purpose, &o.To, &o.State, &o.Rev, &o.MAC, &o.AttemptsUsed, &o.MaxAttempts,
+		&o.SendsUsed, &o.MaxSends, &o.Length, &o.TTL, (*usec)(&o.CreatedAt), (*usec)(&o.ExpiresAt),
+		(*usec)(&o.ResendAt), (*usec)(&o.EndedAt), &o.MessageID, &o.DeliveryState, (*usec)(&o.DeliveryAt),
+		&o.DeliveryError, &o.Ref, (*raw)(&o.Metadata), &o.Simulated}
+}
+
+// InsertOTP implements [OTPs].
+func (t *tx) InsertOTP(o *OTP) error {
+	if o.Rev == 0 {
+		o.Rev = 1
+	}
+	t.Notify(o.ID)
+	return t.insert("otp "+o.ID+", or a pending one of its key, purpose and number,",
+		`INSERT INTO otps (`+otpColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		o.ID, o.Key, o.Purpose, o.To, string(o.State), o.Rev, blob(o.MAC), o.AttemptsUsed, o.MaxAttempts,
+		o.SendsUsed, o.MaxSends, o.Length, int64(o.TTL), us(o.CreatedAt), us(o.ExpiresAt), us(o.ResendAt),
+		us(o.EndedAt), o.MessageID, string(o.DeliveryState), us(o.DeliveryAt), o.DeliveryError, o.Ref,
+		string(o.Metadata), flag(o.Simulated))
+}
+
+func (t *tx) otp(where string, args ...any) (*OTP, error) {
+	var o OTP
+	if err := t.row(o.fields(), selectOTP+where, args...); err != nil {
+		return nil, err
+	}
+	return &o, nil
+}
+
+// OTP implements [OTPs].
+func (t *tx) OTP(id string) (*OTP, error) { return t.otp(`id=?`, id) }
+
+// PendingOTP implements [OTPs].
+func (t *tx) PendingOTP(key, purpose, to string) (*OTP, error) {
+	return t.otp(`state='pending' AND recipient=? AND api_key=? AND purpose=?`, to, key, purpose)
+}
+
+// OTPByMessage implements [OTPs]. The message names its OTP, so it takes no
+// index.
+func (t *tx) OTPByMessage(messageID string) (*OTP, error) {
+	return t.otp(`id=(SELECT otp_id FROM messages WHERE id=?) AND message_id=?`, messageID, messageID)
+}
+
+// ChangeOTP implements [OTPs].
+func (t *tx) ChangeOTP(id string, from []OTPState, c OTPChange) (bool, error) {
+	var u changes
+	value(&u, "state", c.State)
+	value(&u, "mac", c.MAC)
+	u.plus("sends_used", c.AddSends)
+	value(&u, "expires_at", c.ExpiresAt)
+	value(&u, "resend_at", c.ResendAt)
+	value(&u, "ended_at", c.EndedAt)
+	value(&u, "message_id", c.MessageID)
+	value(&u, "delivery_state", c.DeliveryState)
+	value(&u, "delivery_at", c.DeliveryAt)
+	value(&u, "delivery_error", c.DeliveryError)
+	value(&u, "simulated", c.Simulated)
+	u.add("rev=rev+1")
+	where, args := among("state", from)
+	n, err := t.exec(`UPDATE otps SET `+u.clause()+` WHERE id=?`+where, append(append(u.args, id), args...)...)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	t.Notify(id)
+	return true, nil
+}
+
+// CountTry implements [OTPs].
+func (t *tx) CountTry(id string, now time.Time) (*OTP, bool, error) {
+	var o OTP
+	err := t.returning(o.fields(), `UPDATE otps SET attempts_used=attempts_used+1, rev=rev+1
+		WHERE id=? AND state='pending' AND expires_at>? AND attempts_used<max_attempts RETURNING `+otpColumns, id, us(now))
+	if errors.Is(err, ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	t.Notify(id)
+	return &o, true, nil
+}
+
+// OverdueOTPs implements [OTPs].
+func (t *tx) OverdueOTPs(now time.Time, limit int) ([]string, error) {
+	return t.strings(`SELECT id FROM otps WHERE state='pending' AND expires_at<=? ORDER BY expires_at LIMIT ?`, us(now), limit)
+}
+
+// NextOTPExpiry implements [OTPs].
+func (t *tx) NextOTPExpiry() (time.Time, error) {
+	return t.earliest(`SELECT expires_at FROM otps WHERE state='pending' ORDER BY expires_at LIMIT 1`)
+}
+
+// PurgeOTPs implements [OTPs].
+func (t *tx) PurgeOTPs(endedBefore time.Time, limit int) (int, error) {
+	n, err := t.exec(`DELETE FROM otps WHERE id IN
+		(SELECT id FROM otps WHERE state<>'pending' AND ended_at<? ORDER BY ended_at LIMIT ?)`, us(endedBefore), limit)
+	return int(n), err
+}
+
+// OTPsTo implements [OTPs].
+func (t *tx) OTPsTo(number string) ([]string, error) {
+	return t.strings(`SELECT id FROM otps WHERE state='pending' AND recipient=? UNION ALL
+		SELECT id FROM otps WHERE state<>'pending' AND recipient=? ORDER BY id`, number, number)
+}
+
+// DeleteOTP implements [OTPs].
+func (t *tx) DeleteOTP(id string) error {
+	n, err := t.exec(`DELETE FROM otps WHERE id=?`, id)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	t.Notify(id)
+	return nil
+}
+
+// PendingOTPs implements [OTPs].
+func (t *tx) PendingOTPs(limit int) ([]string, error) {
+	return t.strings(`SELECT id FROM otps WHERE state='pending' ORDER BY expires_at LIMIT ?`, limit)
+}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"fmt"
+	"time"
+)
+
+const partColumns = `idx, state, line, iccid, reference, attempts, submitted_at, sent_at, reported_at, status, error`
+
+func (t *tx) insertPart(id string, p Part) error {
+	return t.insert(fmt.Sprintf("part %d of message %s", p.Index, id),
+		`INSERT INTO parts (message_id, `+partColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		id, p.Index, string(p.State), p.Line, p.ICCID, p.Reference, p.Attempts,
+		us(p.SubmittedAt), us(p.SentAt), us(p.ReportedAt), p.Status, p.Error)
+}
+
+// fields are the places for partColumns.
+func (p *Part) fields() []any {
+	return []any{&p.Index, &p.State, &p.Line, &p.ICCID, &p.Reference, &p.Attempts,
+		(*usec)(&p.SubmittedAt), (*usec)(&p.SentAt), (*usec)(&p.ReportedAt), &p.Status, &p.Error}
+}
+
+func (t *tx) parts(id string) ([]Part, error) {
+	var out []Part
+	err := t.query(func(r scanner) error {
+		var p Part
+		err := r.Scan(p.fields()...)
+		out = append(out, p)
+		return err
+	}, `SELECT `+partColumns+` FROM parts WHERE message_id=? ORDER BY idx`, id)
+	return out, err
+}
+
+// ChangePart implements [Messages].
+func (t *tx) ChangePart(id string, index int, from []State, c PartChange) (bool, error) {
+	var u changes
+	value(&u, "state", c.State)
+	value(&u, "line", c.Line)
+	value(&u, "iccid", c.ICCID)
+	value(&u, "reference", c.Reference)
+	u.plus("attempts", c.AddAttempts)
+	value(&u, "submitted_at", c.SubmittedAt)
+	value(&u, "sent_at", c.SentAt)
+	value(&u, "reported_at", c.ReportedAt)
+	value(&u, "status", c.Status)
+	value(&u, "error", c.Error)
+	if len(u.set) == 0 {
+		u.add("idx=idx") // only asks for the state
+	}
+	where, args := among("state", from)
+	n, err := t.exec(`UPDATE parts SET `+u.clause()+` WHERE message_id=? AND idx=?`+where,
+		append(append(u.args, id, index), args...)...)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if t.raised[id] {
+		return true, nil
+	}
+	if _, err := t.exec(`UPDATE messages SET rev=rev+1 WHERE id=?`, id); err != nil {
+		return false, err
+	}
+	t.raise(id)
+	return true, nil
+}
+
+// selectPartRefs reads parts with their messages. The join reaches a message
+// by its key for each part found.
+const selectPartRefs = `SELECT p.message_id, m.recipient, m.state, m.final, p.idx, p.state, p.line, p.iccid, p.reference,
+	p.attempts, p.submitted_at, p.sent_at, p.reported_at, p.status, p.error
+	FROM parts p JOIN messages m ON m.id=p.message_id `
+
+func (t *tx) partRefs(query string, args ...any) ([]PartRef, error) {
+	var out []PartRef
+	err := t.query(func(r scanner) error {
+		var p PartRef
+		err := r.Scan(append([]any{&p.MessageID, &p.To, &p.MsgState, &p.Final}, p.Part.fields()...)...)
+		out = append(out, p)
+		return err
+	}, query, args...)
+	return out, err
+}
+
+// OpenIntents implements [Messages].
+func (t *tx) OpenIntents(iccid string) ([]PartRef, error) {
+	sending, err := t.partRefs(selectPartRefs+`WHERE p.state='sending' AND p.iccid=?
+		ORDER BY p.submitted_at, p.message_id, p.idx`, iccid)
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := t.partRefs(selectPartRefs+`WHERE p.state='unknown' AND p.iccid=? AND m.final=0
+		ORDER BY p.submitted_at, p.message_id, p.idx`, iccid)
+	if err != nil {
+		return nil, err
+	}
+	return mergeRefs(sending, unknown, func(a, b PartRef) bool {
+		return a.Part.SubmittedAt.Before(b.Part.SubmittedAt)
+	}), nil
+}
+
+// PartsByReference implements [Messages].
+func (t *tx) PartsByReference(iccid string, mr int, from, to time.Time) ([]PartRef, error) {
+	if mr < 0 {
+		mr = -1
+	}
+	const where = `AND p.iccid=? AND p.reference=? AND p.submitted_at>=? AND p.submitted_at<=?
+		ORDER BY p.submitted_at DESC, p.message_id DESC, p.idx DESC`
+	sent, err := t.partRefs(selectPartRefs+`WHERE p.state='sent' `+where, iccid, mr, us(from), us(to))
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := t.partRefs(selectPartRefs+`WHERE p.state='unknown' `+where, iccid, mr, us(from), us(to))
+	if err != nil {
+		return nil, err
+	}
+	return mergeRefs(sent, unknown, func(a, b PartRef) bool {
+		return a.Part.SubmittedAt.After(b.Part.SubmittedAt)
+	}), nil
+}
+
+// mergeRefs merges two ordered lists.
+func mergeRefs(a, b []PartRef, first func(a, b PartRef) bool) []PartRef {
+	out := make([]PartRef, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if first(b[0], a[0]) {
+			out, b = append(out, b[0]), b[1:]
+			continue
+		}
+		out, a = append(out, a[0]), a[1:]
+	}
+	return append(append(out, a...), b...)
+}
+
+func reportPlace(id int64) string { return fmt.Sprintf("reports/recipient/%d", id) }
+
+// AddReport implements [Messages].
+func (t *tx) AddReport(r Report) error {
+	id, err := t.next("reports")
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO reports (id, line, iccid, mr, recipient, status, sent_at, received_at)
+		VALUES (?,?,?,?,?,?,?,?)`, id, r.Line, r.ICCID, r.MR,
+		blob(t.seal.seal(reportPlace(id), []byte(r.Recipient))), r.Status, us(r.SentAt), us(r.ReceivedAt))
+	return err
+}
+
+// Reports implements [Messages].
+func (t *tx) Reports(iccid string, mr int) ([]Report, error) {
+	var out []Report
+	err := t.query(func(row scanner) error {
+		r := Report{ICCID: iccid, MR: mr}
+		var sealed []byte
+		err := row.Scan(&r.ID, &r.Line, &sealed, &r.Status, (*usec)(&r.SentAt), (*usec)(&r.ReceivedAt))
+		if err != nil {
+			return err
+		}
+		recipient, err := t.seal.open(reportPlace(r.ID), sealed)
+		r.Recipient = string(recipient)
+		out = append(out, r)
+		return err
+	}, `SELECT id, line, recipient, status, sent_at, received_at FROM reports WHERE iccid=? AND mr=? ORDER BY id`, iccid, mr)
+	return out, err
+}
+
+// DeleteReport implements [Messages].
+func (t *tx) DeleteReport(id int64) error {
+	_, err := t.exec(`DELETE FROM reports WHERE id=?`, id)
+	return err
+}
+
+// PurgeReports implements [Messages].
+func (t *tx) PurgeReports(before time.Time) (int, error) {
+	n, err := t.exec(`DELETE FROM reports WHERE received_at<?`, us(before))
+	return int(n), err
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var (
+	errTxEnded  = errors.New("store: the transaction has ended: a Tx must not be kept")
+	errReadOnly = errors.New("store: a view cannot change anything: use Update")
+)
+
+// tx is one transaction, or one savepoint in a shared one.
+type tx struct {
+	c        *conn
+	seal     *sealer
+	readOnly bool
+	ended    bool
+	lost     error           // the whole transaction cannot be committed any more
+	ids      []string        // to notify
+	raised   map[string]bool // messages whose rev this transaction raised
+}
+
+// Notify wakes the watchers of id after the commit; see [Tx].
+func (t *tx) Notify(id string) {
+	for _, known := range t.ids {
+		if known == id {
+			return
+		}
+	}
+	t.ids = append(t.ids, id)
+}
+
+func (t *tx) check(change bool) error {
+	if t.ended {
+		return errTxEnded
+	}
+	if change && t.readOnly {
+		return errReadOnly
+	}
+	return nil
+}
+
+// note remembers an error that ends the transaction, so that it is not
+// committed although the caller went on.
+func (t *tx) note(err error) error {
+	if err != nil && sqliteFatal(err) {
+		t.lost = err
+	}
+	return err
+}
+
+// exec changes rows and counts them.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	if err := t.check(true); err != nil {
+		return 0, err
+	}
+	n, err := t.c.exec(query, args...)
+	return n, t.note(err)
+}
+
+// insert adds a row that must be new, by a statement ending in ON CONFLICT DO
+// NOTHING: a data base that ends a transaction at the first violated
+// constraint would lose the step otherwise.
+func (t *tx) insert(what, query string, args ...any) error {
+	n, err := t.exec(query, args...)
+	if err == nil && n == 0 {
+		return fmt.Errorf("%s exists already: %w", what, ErrConflict)
+	}
+	return err
+}
+
+func (t *tx) query(scan func(row scanner) error, query string, args ...any) error {
+	if err := t.check(false); err != nil {
+		return err
+	}
+	return t.note(t.c.query(scan, query, args...))
+}
+
+// row reads one row; [ErrNotFound] when there is none.
+func (t *tx) row(dest []any, query string, args ...any) error {
+	if err := t.check(false); err != nil {
+		return err
+	}
+	return t.note(t.c.row(dest, query, args...))
+}
+
+// returning changes at most one row and reads it by its RETURNING clause.
+func (t *tx) returning(dest []any, query string, args ...any) error {
+	if err := t.check(true); err != nil {
+		return err
+	}
+	return t.note(t.c.row(dest, query, args...))
+}
+
+// strings reads a column of ids.
+func (t *tx) strings(query string, args ...any) ([]string, error) {
+	var out []string
+	err := t.query(func(r scanner) error {
+		var s string
+		err := r.Scan(&s)
+		out = append(out, s)
+		return err
+	}, query, args...)
+	return out, err
+}
+
+// moment reads one time of an aggregate that may be NULL.
+func (t *tx) moment(query string, args ...any) (time.Time, error) {
+	var at time.Time
+	err := t.row([]any{(*usec)(&at)}, query, args...)
+	return at, err
+}
+
+// next takes the next number of a sequence. Its row stays locked until the
+// commit, so numbers become visible in their order.
+func (t *tx) next(sequence string) (int64, error) {
+	var n int64
+	err := t.returning([]any{&n}, `INSERT INTO sequences (name, last) VALUES (?, 1)
+		ON CONFLICT (name) DO UPDATE SET last=sequences.last+1 RETURNING last`, sequence)
+	return n, err
+}
+
+// us is a time as it is stored: unix microseconds, 0 for the zero time.
+func us(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// usec reads a stored time; NULL and 0 are the zero time.
+type usec time.Time
+
+// Scan implements sql.Scanner.
+func (u *usec) Scan(v any) error {
+	switch n := v.(type) {
+	case nil:
+		*u = usec{}
+	case int64:
+		*u = usec{}
+		if n != 0 {
+			*u = usec(time.UnixMicro(n).UTC())
+		}
+	default:
+		return fmt.Errorf("store: a time is stored as %T", v)
+	}
+	return nil
+}
+
+// flag is a truth value as it is stored.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// blob is a byte string as it is stored: NULL when empty.
+func blob(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// list reads a comma-joined list; "" is the empty one.
+type list []string
+
+// Scan implements sql.Scanner.
+func (l *list) Scan(v any) error {
+	s, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("store: a list is stored as %T", v)
+	}
+	*l = splitList(s)
+	return nil
+}
+
+func joinList(l []string) string { return strings.Join(l, ",") }
+
+func splitList(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}
+
+// raw reads JSON kept as text; "" is none.
+type raw json.RawMessage
+
+// Scan implements sql.Scanner.
+func (m *raw) Scan(v any) error {
+	s, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("store: JSON is stored as %T", v)
+	}
+	*m = nil
+	if s != "" {
+		*m = raw(s)
+	}
+	return nil
+}
+
+// changes builds the SET clause of an UPDATE from what is given. The words
+// come from the code only, values are bound.
+type changes struct {
+	set  []string
+	args []any
+}
+
+func (c *changes) add(clause string, args ...any) {
+	c.set = append(c.set, clause)
+	c.args = append(c.args, args...)
+}
+
+func (c *changes) clause() string { return strings.Join(c.set, ", ") }
+
+// value adds column=? when the new value is given.
+func value[T any](c *changes, column string, v *T) {
+	if v == nil {
+		return
+	}
+	switch x := any(*v).(type) {
+	case time.Time:
+		c.add(column+"=?", us(x))
+	case bool:
+		c.add(column+"=?", flag(x))
+	case []byte:
+		c.add(column+"=?", blob(x))
+	case State:
+		c.add(column+"=?", string(x))
+	case OTPState:
+		c.add(column+"=?", string(x))
+	default:
+		c.add(column+"=?", x)
+	}
+}
+
+// plus adds column=column+n unless n is 0.
+func (c *changes) plus(column string, n int) {
+	if n != 0 {
+		c.add(column+"="+column+"+?", n)
+	}
+}
+
+// among is the condition that a state is one of from; no condition when from
+// is empty. It begins with AND.
+func among[S ~string](column string, from []S) (string, []any) {
+	if len(from) == 0 {
+		return "", nil
+	}
+	args := make([]any, len(from))
+	for i, s := range from {
+		args[i] = string(s)
+	}
+	return " AND " + column + " IN (?" + strings.Repeat(",?", len(from)-1) + ")", args
+}

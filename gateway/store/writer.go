@@ -1,0 +1,312 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// maxBatch bounds how many updates share one commit, and with it how long
+// the first of them waits for the last.
+const maxBatch = 64
+
+// update is one call of Update, or a task of the writer's own connection.
+type update struct {
+	step string
+	fn   func(tx Tx) error
+	task func(w *writer) error // outside any transaction; instead of fn
+	err  error
+	ids  []string // to notify
+	done chan struct{}
+}
+
+// queue holds the updates that wait for the writer.
+type queue struct {
+	mu     sync.Mutex
+	waits  []*update
+	closed bool
+	wake   chan struct{}
+}
+
+func (q *queue) add(u *update) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.waits = append(q.waits, u)
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// remove takes an update back; false when the writer has it already.
+func (q *queue) remove(u *update) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, w := range q.waits {
+		if w == u {
+			q.waits = append(q.waits[:i], q.waits[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// take waits for updates and takes what is there: some updates or one task.
+// Nothing comes any more when it returns nil.
+func (q *queue) take() []*update {
+	for {
+		q.mu.Lock()
+		n := 0
+		for n < len(q.waits) && n < maxBatch && (n == 0 || q.waits[n].task == nil && q.waits[0].task == nil) {
+			n++
+		}
+		batch := append([]*update(nil), q.waits[:n]...)
+		q.waits = append(q.waits[:0], q.waits[n:]...)
+		closed := q.closed
+		q.mu.Unlock()
+		if n > 0 || closed {
+			return batch
+		}
+		<-q.wake
+	}
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Update runs fn in a transaction; see [Store]. When ctx ends before its turn
+// has come nothing is done; after that the outcome is waited for.
+func (s *sqliteStore) Update(ctx context.Context, step string, fn func(tx Tx) error) error {
+	return s.enqueue(ctx, &update{step: step, fn: fn, done: make(chan struct{})})
+}
+
+func (s *sqliteStore) enqueue(ctx context.Context, u *update) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.queue.add(u); err != nil {
+		return err
+	}
+	select {
+	case <-u.done:
+		return u.err
+	case <-ctx.Done():
+	}
+	if s.queue.remove(u) {
+		return ctx.Err()
+	}
+	<-u.done
+	return u.err
+}
+
+// writer is the goroutine that owns the writing connection.
+type writer struct {
+	s     *sqliteStore
+	c     *conn // nil after it was lost, until it is opened again
+	batch []*update
+}
+
+// write is the writer's loop. It survives a Goexit in an update, such as
+// testing's FailNow, by going on in a new goroutine.
+func (s *sqliteStore) write(w *writer) {
+	defer func() {
+		if w.batch != nil {
+			w.abandon(errors.New("the update ended its goroutine"))
+			w.answer()
+			go s.write(w)
+			return
+		}
+		if w.c != nil {
+			s.err = w.c.close()
+		}
+		close(s.done)
+	}()
+	for {
+		w.batch = s.queue.take()
+		if len(w.batch) == 0 {
+			w.batch = nil
+			return
+		}
+		w.run()
+		w.answer()
+		s.checks.committed()
+	}
+}
+
+func (w *writer) answer() {
+	for _, u := range w.batch {
+		close(u.done)
+	}
+	w.batch = nil
+}
+
+// abandon undoes the open transaction; everything in the batch that has no
+// error of its own gets err.
+func (w *writer) abandon(err error) {
+	for _, u := range w.batch {
+		if u.err == nil {
+			u.err = err
+		}
+	}
+	if w.c == nil {
+		return
+	}
+	if _, rerr := w.c.c.ExecContext(context.Background(), sqliteRollback); rerr == nil || sqliteFatal(err) && !sqliteFatal(rerr) {
+		return // undone, or SQLite has done it already
+	}
+	w.lose()
+}
+
+// lose closes a connection that cannot be trusted; the next batch opens it.
+func (w *writer) lose() {
+	if err := w.c.close(); err != nil {
+		w.s.o.Log.Warn("store: close of the writing connection", "error", err)
+	}
+	w.c = nil
+}
+
+// run makes one batch durable, or sets the errors.
+func (w *writer) run() {
+	if w.c == nil {
+		c, err := sqliteOpen(context.Background(), w.s.path, "write")
+		if err != nil {
+			w.abandon(fmt.Errorf("store: %w", sqliteError(err, w.s.o.Dir)))
+			return
+		}
+		w.c = c
+	}
+	if u := w.batch[0]; u.task != nil {
+		u.err = u.task(w)
+		return
+	}
+	if _, err := w.c.exec(sqliteBegin); err != nil {
+		w.abandon(fmt.Errorf("store: begin: %w", err))
+		return
+	}
+	good := 0
+	for _, u := range w.batch {
+		fatal := w.runOne(u)
+		if fatal != nil {
+			w.abandon(fatal)
+			return
+		}
+		if u.err == nil {
+			good++
+		}
+	}
+	if good == 0 {
+		w.abandon(nil)
+		return
+	}
+	w.commit(good)
+}
+
+// runOne runs one update inside its savepoint. It returns an error when the
+// whole transaction is lost.
+func (w *writer) runOne(u *update) error {
+	single := len(w.batch) == 1
+	if !single {
+		if _, err := w.c.exec("SAVEPOINT step"); err != nil {
+			return err
+		}
+	}
+	t := &tx{c: w.c, seal: w.s.seal}
+	u.err = w.call(t, u)
+	t.ended = true
+	if t.lost != nil {
+		if u.err == nil {
+			u.err = t.lost
+		}
+		return t.lost
+	}
+	u.ids = t.ids
+	if single {
+		return nil // undone as a whole when it failed
+	}
+	if u.err != nil {
+		if _, err := w.c.exec("ROLLBACK TO SAVEPOINT step"); err != nil {
+			return err
+		}
+	}
+	_, err := w.c.exec("RELEASE SAVEPOINT step")
+	return err
+}
+
+// call runs fn; a panic becomes an error. What was panicked with may hold a
+// text or a code, so only its type and the stack are told.
+func (w *writer) call(t *tx, u *update) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: step %s panicked (%T)", u.step, p)
+			if r, ok := p.(interface {
+				error
+				RuntimeError()
+			}); ok {
+				err = fmt.Errorf("store: step %s panicked: %w", u.step, r)
+			}
+			w.s.o.Log.Error("store: panic in a step", "step", u.step, "error", err, "stack", string(debug.Stack()))
+		}
+	}()
+	return u.fn(t)
+}
+
+// commit makes the good updates of the batch durable and tells of them.
+func (w *writer) commit(good int) {
+	w.hook("before")
+	began := time.Now()
+	if _, err := w.c.exec(sqliteCommit); err != nil {
+		w.abandon(fmt.Errorf("store: commit: %w", err))
+		w.wipe()
+		return
+	}
+	w.s.stats.committed(good, time.Since(began))
+	w.hook("after")
+	if w.s.o.Notify == nil {
+		return
+	}
+	var ids []string
+	for _, u := range w.batch {
+		if u.err == nil {
+			ids = append(ids, u.ids...)
+		}
+	}
+	if len(ids) > 0 {
+		w.s.o.Notify(ids)
+	}
+}
+
+// wipe clears the log after a commit that failed: when only its sync failed,
+// its pages are in the log, and a crash would bring back what was refused.
+func (w *writer) wipe() {
+	if w.c == nil {
+		return
+	}
+	if _, _, err := sqliteCheckpoint(w.c, checkpointTruncate); err != nil {
+		w.lose()
+	}
+}
+
+func (w *writer) hook(side string) {
+	if w.s.o.Hook == nil {
+		return
+	}
+	for _, u := range w.batch {
+		if u.err == nil {
+			w.s.o.Hook("commit:" + u.step + ":" + side)
+		}
+	}
+}
