@@ -9,6 +9,7 @@ import (
 )
 
 func TestInboundReachesLiveSubscriberAndConsumer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.keys.set("tok", Grant{Key: "monitor", Inbound: true})
 	nc := r.client(t, "tok")
@@ -40,6 +41,7 @@ func TestInboundReachesLiveSubscriberAndConsumer(t *testing.T) {
 }
 
 func TestConsumerSurvivesRestart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.keys.set("tok", Grant{Key: "monitor", Inbound: true})
 	nc := r.client(t, "tok")
@@ -63,6 +65,7 @@ func TestConsumerSurvivesRestart(t *testing.T) {
 }
 
 func TestOpenCloseInProcessOnly(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(o *Options) { o.Listen = "" })
 	if r.Addr() != "" {
 		t.Errorf("addr %q", r.Addr())

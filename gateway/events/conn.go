@@ -21,7 +21,8 @@ const (
 	apiTimeout = 5 * time.Second
 )
 
-// openEmbedded starts the server, makes the streams and lets clients in.
+// openEmbedded starts the server, makes the streams and lets clients in. On
+// a full disk it leaves that to the keeper: the gateway can do without.
 func (b *Bus) openEmbedded(ctx context.Context) error {
 	b.gate = newGate(b.opts, b.names)
 	b.gate.provision = b.consumers
@@ -29,23 +30,41 @@ func (b *Bus) openEmbedded(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.gate.current = server.current
-	if err := server.start(ctx); err != nil {
+	b.server, b.gate.current = server, server.current
+	if err := b.checkRoom(); err != nil {
+		b.fault(partServer, err.Error())
+	} else if err := server.start(ctx); err != nil {
 		return err
 	}
-	b.server = server
-	if err := b.connect("", nats.InProcessServer(server), nats.Token(b.gate.own),
+	if err := b.connect("", nats.InProcessServer(server), nats.Token(b.gate.own), nats.RetryOnFailedConnect(true),
 		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(10*time.Millisecond, 0)); err != nil {
 		return err
 	}
-	if err := b.ownStreams(ctx); err != nil {
+	if err := b.serve(ctx); err != nil {
 		return err
 	}
-	b.gate.open()
-	b.fault(partConnection, "")
 	b.begin()
 	go b.keepServer()
 	return nil
+}
+
+// serve makes the streams of the started server and opens the gate.
+func (b *Bus) serve(ctx context.Context) error {
+	if b.server.current() == nil {
+		b.doubt(errNoRoom)
+		return nil
+	}
+	err := b.awaitStreams(ctx)
+	if unreadable(err) && b.checkRoom() == nil {
+		if err := b.beginAnew(ctx); err != nil {
+			return err
+		}
+		err = b.awaitStreams(ctx)
+	}
+	if err == nil {
+		b.gate.open()
+	}
+	return err
 }
 
 // openExternal begins to connect to somebody else's cluster.

@@ -61,6 +61,8 @@ type Options struct {
 	// "publish:STREAM:after" (stored), "mark:STREAM:before" and
 	// "mark:STREAM:after", with STREAM inbound or status. May be nil.
 	Hook func(point string)
+
+	dedupe time.Duration // window of Nats-Msg-Id; 0: two minutes
 }
 
 // State says how the connection to NATS does.
@@ -158,6 +160,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.StatusMax <= 0 {
 		o.StatusMax = 100_000
+	}
+	if o.dedupe == 0 {
+		o.dedupe = 2 * time.Minute
 	}
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 1 << 30
@@ -268,7 +273,7 @@ func (b *Bus) fault(part, text string) {
 // judge derives the state from the faults; b.mu is held.
 func (b *Bus) judge() {
 	b.state.Error = ""
-	for _, part := range []string{partConnection, partServer, streamInbound, streamStatus} {
+	for _, part := range []string{partServer, partConnection, streamInbound, streamStatus} {
 		if text := b.faults[part]; text != "" {
 			b.state.Error = text
 			break

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -131,6 +133,8 @@ type rig struct {
 	keys *keyring
 	opts Options
 	stop func()
+
+	stopRun func()
 }
 
 func newRig(t testing.TB, change func(*Options)) *rig {
@@ -155,23 +159,28 @@ func (r *rig) open(t testing.TB) {
 		t.Fatal(err)
 	}
 	r.Bus = b
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := b.Run(ctx, r.box); err != nil {
-			t.Errorf("run: %v", err)
-		}
-	}()
+	r.startRun(t)
 	r.stop = sync.OnceFunc(func() {
-		cancel()
-		<-done
+		r.stopRun()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := b.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
+}
+
+func (r *rig) startRun(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := r.Run(ctx, r.box); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	}()
+	r.stopRun = func() { cancel(); <-done }
 }
 
 // client connects with a token and ends with the test.
@@ -267,4 +276,8 @@ func (r *rig) ids(t testing.TB, stream string) (ids []string) {
 		t.Fatal(err)
 	}
 	return ids
+}
+
+func testLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
@@ -36,6 +40,7 @@ func (b *Bus) doubt(err error) {
 // leaves every publish unanswered and says that it is well.
 func (b *Bus) keepServer() {
 	defer b.work.Done()
+	b.dropOld()
 	pause, last := restartPause, time.Time{}
 	for {
 		select {
@@ -66,20 +71,37 @@ func (b *Bus) keepServer() {
 // awaitRoom waits until the disk takes a real write; false when the bus ends.
 func (b *Bus) awaitRoom() bool {
 	for {
-		err := probe(b.opts.Dir)
+		err := b.checkRoom()
 		if err == nil {
 			return true
 		}
-		b.fault(partServer, fmt.Sprintf("the disk of the streams does not take a write: %v", err))
+		b.fault(partServer, err.Error())
 		if !b.sleep(probeEvery) {
 			return false
 		}
 	}
 }
 
+var errNoRoom = errors.New("the disk of the streams does not take a write")
+
+// checkRoom writes, syncs and removes a file beside the streams.
+func (b *Bus) checkRoom() error {
+	f, err := os.CreateTemp(b.opts.Dir, ".room-*")
+	if err == nil {
+		if _, err = f.Write(make([]byte, probeSize)); err == nil {
+			err = f.Sync()
+		}
+		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoRoom, err)
+	}
+	return nil
+}
+
 // restartServer brings up a new server and lets the clients back in.
 func (b *Bus) restartServer() {
-	b.log.Warn("the embedded nats server stores nothing any more; it is started again")
+	b.log.Warn("the embedded nats server stores nothing; it is started again")
 	b.gate.shut()
 	for {
 		err := b.server.restart(b.ctx)
@@ -91,26 +113,68 @@ func (b *Bus) restartServer() {
 			return
 		}
 	}
-	if err := b.awaitConnection(); err != nil {
+	if err := b.serve(b.ctx); err != nil {
 		b.fault(partServer, mask(err.Error()))
-		return // the publishers notice and doubt again
+		b.doubt(err)
+		return
 	}
-	b.gate.open()
 	b.fault(partServer, "")
 	b.renew()
 }
 
-func (b *Bus) awaitConnection() error {
-	ctx, cancel := context.WithTimeout(b.ctx, readyTimeout)
+// awaitStreams waits for our own connection and makes the streams.
+func (b *Bus) awaitStreams(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	for !b.nc.IsConnected() {
 		select {
 		case <-ctx.Done():
 			return errAway
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 	return b.ownStreams(ctx)
+}
+
+// unreadable says whether the server cannot open the files of a stream.
+func unreadable(err error) bool {
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) && refused.ErrorCode == errCodeStreamCreate
+}
+
+// errCodeStreamCreate is JSStreamCreateErrF of nats-server.
+const errCodeStreamCreate jetstream.ErrorCode = 10049
+
+// beginAnew puts streams away that the server cannot read, as under another
+// key, and starts it with new ones. They are a window on what the store has;
+// the publishers go on behind what they marked.
+func (b *Bus) beginAnew(ctx context.Context) error {
+	dir := filepath.Join(b.opts.Dir, server.JetStreamStoreDir)
+	away := dir + awayMark + time.Now().UTC().Format("20060102T150405.000")
+	b.log.Error("the streams cannot be read: they are damaged or were written with another key; they are put away and begin anew",
+		"dir", dir, "away", away)
+	b.server.halt(ctx)
+	if err := os.Rename(dir, away); err != nil {
+		return fmt.Errorf("put unreadable streams away: %w", err)
+	}
+	return b.server.start(ctx)
+}
+
+const awayMark = ".unreadable-"
+
+// dropOld removes streams that were put away longer ago than received SMS
+// are kept.
+func (b *Bus) dropOld() {
+	list, _ := filepath.Glob(filepath.Join(b.opts.Dir, server.JetStreamStoreDir+awayMark+"*"))
+	for _, dir := range list {
+		fi, err := os.Stat(dir)
+		if err != nil || time.Since(fi.ModTime()) < b.opts.InboundKeep {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			b.log.Warn("old unreadable streams cannot be removed", "dir", dir, "err", err)
+		}
+	}
 }
 
 func (b *Bus) sleep(d time.Duration) bool {
@@ -122,17 +186,4 @@ func (b *Bus) sleep(d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
-}
-
-// probe writes, syncs and removes a file beside the streams.
-func probe(dir string) (err error) {
-	f, err := os.CreateTemp(dir, ".probe-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err = f.Write(make([]byte, probeSize)); err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }

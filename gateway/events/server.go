@@ -195,14 +195,19 @@ func shutdown(ctx context.Context, srv *server.Server) error {
 
 // restart replaces the server by a new one on the same address and streams.
 func (e *embedded) restart(ctx context.Context) error {
+	if err := e.halt(ctx); err != nil {
+		return err
+	}
+	return e.start(ctx)
+}
+
+// halt ends the server; another may be started.
+func (e *embedded) halt(ctx context.Context) error {
 	e.mu.Lock()
 	srv := e.srv
 	e.srv = nil
 	e.mu.Unlock()
-	if err := shutdown(ctx, srv); err != nil {
-		return err
-	}
-	return e.start(ctx)
+	return shutdown(ctx, srv)
 }
 
 // current is the running server; nil while there is none.

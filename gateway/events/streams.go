@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,7 +37,7 @@ func (b *Bus) streamConfig(stream string) jetstream.StreamConfig {
 		cfg.MaxMsgs = b.opts.StatusMax
 		cfg.MaxBytes = b.opts.MaxBytes / 4
 	}
-	cfg.Duplicates = min(2*time.Minute, cfg.MaxAge)
+	cfg.Duplicates = min(b.opts.dedupe, cfg.MaxAge)
 	cfg.Subjects = []string{b.names.subject("modemgate.ingest." + stream + ".>")}
 	cfg.SubjectTransform = &jetstream.SubjectTransformConfig{
 		Source: cfg.Subjects[0], Destination: b.names.subject(">"),
@@ -93,6 +92,9 @@ func (b *Bus) explain(err error, stream string) error {
 		}
 		return fmt.Errorf("no answer in %v: %w", apiTimeout, err)
 	}
+	if errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("nobody answers; is JetStream enabled there? %w", err)
+	}
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return fmt.Errorf("JetStream is not enabled for this account: %w", err)
 	}
@@ -109,18 +111,20 @@ func (b *Bus) ingest(stream string, cfg jetstream.StreamConfig) (string, bool) {
 	return strings.TrimSuffix(own, ">"), true
 }
 
+// redactURL takes users, passwords and tokens out of a list of URLs.
 func redactURL(list string) string {
 	urls := strings.Split(list, ",")
 	for i, s := range urls {
-		if u, err := url.Parse(strings.TrimSpace(s)); err == nil {
-			urls[i] = u.Redacted()
-			if u.User != nil {
-				urls[i] = strings.Replace(urls[i], u.User.Username()+":", "…:", 1)
-				urls[i] = strings.Replace(urls[i], u.User.Username()+"@", "…@", 1)
-			}
-		} else {
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil {
 			urls[i] = "…"
+			continue
 		}
+		at := ""
+		if u.User != nil {
+			u.User, at = nil, "…@"
+		}
+		urls[i] = strings.Replace(u.String(), "://", "://"+at, 1)
 	}
 	return strings.Join(urls, ",")
 }
