@@ -30,6 +30,11 @@ func (p *publisher) publish(ctx context.Context, events []Event) error {
 		switch {
 		case it.seq != 0:
 			p.stored(it.event, it.seq)
+			if p.rounds > 1 { // stored in this run, but the ack was lost
+				it.msg = p.message(it.event)
+				it.msg.Header.Set(nats.MsgIdHdr, it.event.MsgID)
+				p.publishLive(it, it.seq)
+			}
 			continue
 		case it.refuse != nil:
 			p.setAside(it.event, it.refuse)

@@ -28,7 +28,7 @@ func BenchmarkOpen(b *testing.B) {
 // BenchmarkEventToSubscriber is the time from the commit of an event to a
 // live subscriber of a key, over TCP, the event being on the disk.
 func BenchmarkEventToSubscriber(b *testing.B) {
-	r := newRig(b, nil)
+	r := newRig(b, func(o *Options) { o.lazySync = false })
 	r.keys.set("tok", Grant{Key: "me", Inbound: true})
 	nc := r.client(b, "tok")
 	sub, err := nc.SubscribeSync("sms.inbound.>")
@@ -48,7 +48,7 @@ func BenchmarkEventToSubscriber(b *testing.B) {
 
 // BenchmarkPublish is the time of 64 events that wait together, to the mark.
 func BenchmarkPublish(b *testing.B) {
-	r := newRig(b, nil)
+	r := newRig(b, func(o *Options) { o.lazySync = false })
 	n := 0
 	for b.Loop() {
 		for range inFlight {

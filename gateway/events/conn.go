@@ -25,13 +25,18 @@ const (
 // a full disk it leaves that to the keeper: the gateway can do without.
 func (b *Bus) openEmbedded(ctx context.Context) error {
 	b.gate = newGate(b.opts, b.names)
-	b.gate.provision = b.consumers
+	b.gate.provision, b.gate.later = b.consumers, b.consumersLater
 	server, err := newEmbedded(b.opts, b.gate, b.doubt)
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(b.opts.Dir, 0o700); err != nil {
+		return fmt.Errorf("embedded nats server: %w", err)
+	}
 	b.server, b.gate.current = server, server.current
-	if err := b.checkRoom(); err != nil {
+	if err := b.checkRoom(); errors.Is(err, os.ErrPermission) {
+		return err // waiting would not help
+	} else if err != nil {
 		b.fault(partServer, err.Error())
 	} else if err := server.start(ctx); err != nil {
 		return err

@@ -125,6 +125,22 @@ func (b *Bus) consumers(ctx context.Context, g Grant) error {
 	return nil
 }
 
+// consumersLater goes on trying to bring the consumers of a key to its grant
+// until it has no such grant any more.
+func (b *Bus) consumersLater(g Grant) {
+	if !b.gate.retry(g, true) || b.begin() != nil {
+		return
+	}
+	go func() {
+		defer b.work.Done()
+		for b.sleep(time.Second) && b.gate.retry(g, false) {
+			if b.consumers(b.ctx, g) == nil {
+				return
+			}
+		}
+	}()
+}
+
 // consumer makes, changes or (without subjects) deletes one consumer.
 func (b *Bus) consumer(ctx context.Context, stream string, g Grant, subjects []string) error {
 	ctx, cancel := api(ctx)

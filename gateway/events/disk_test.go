@@ -26,7 +26,7 @@ func smallDisk(t *testing.T, size string) string {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t, "16m")
-	r := newRig(t, func(o *Options) { o.Dir = dir })
+	r := newRig(t, func(o *Options) { o.Dir, o.lazySync = dir, false })
 	r.keys.set("tok", Grant{Key: "monitor", Inbound: true})
 	nc := r.client(t, "tok", nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
 	live := listen(t, nc, "sms.inbound.>")
@@ -87,7 +87,7 @@ func TestFullDiskAtStart(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t, "16m")
 	filler := fill(t, dir)
-	r := newRig(t, func(o *Options) { o.Dir = dir })
+	r := newRig(t, func(o *Options) { o.Dir, o.lazySync = dir, false })
 	r.box.sms("front", 1)
 	if s := r.State(); s.Connected || !strings.Contains(s.Error, "disk") {
 		t.Errorf("state on a full disk %+v", s)

@@ -12,6 +12,13 @@
 // when one is stored it is published live: what a live subscriber sees is in
 // the stream, and a publish that the stream refuses is seen by nobody.
 //
+// In an external cluster the account of the gateway needs, with the prefix
+// before each name where one is configured: to publish modemgate.ingest.>,
+// sms.>, otp.>, modem.>, $JS.API.STREAM.INFO.*, $JS.API.STREAM.CREATE.* (or
+// the streams exist), $JS.API.STREAM.MSG.DELETE.* (to erase), and
+// $JS.API.CONSUMER.CREATE.>, .MSG.NEXT.> and .DELETE.> of both streams; to
+// subscribe to _INBOX.>.
+//
 // This package is the only one that speaks NATS. It imports nothing of
 // modemgate.
 package events
@@ -62,7 +69,8 @@ type Options struct {
 	// "mark:STREAM:after", with STREAM inbound or status. May be nil.
 	Hook func(point string)
 
-	dedupe time.Duration // window of Nats-Msg-Id; 0: two minutes
+	dedupe   time.Duration // window of Nats-Msg-Id; 0: two minutes
+	lazySync bool          // leave it to the server when an event reaches the disk; for tests of other things
 }
 
 // State says how the connection to NATS does.

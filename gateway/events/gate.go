@@ -29,6 +29,7 @@ type gate struct {
 	names        names
 	authenticate func(token string) (Grant, bool)
 	provision    func(ctx context.Context, g Grant) error // makes the consumers
+	later        func(g Grant)                            // goes on trying to
 	current      func() *server.Server                    // the running server, or nil
 	own          string                                   // token of the gateway itself
 
@@ -48,6 +49,7 @@ type member struct {
 	expiry  *time.Timer
 
 	provisioned string // account name of the grant that the consumers fit
+	retrying    bool   // somebody goes on trying to make them
 }
 
 func newGate(o Options, n names) *gate {
@@ -147,6 +149,7 @@ func (a *gate) admit(c server.ClientAuthentication, token string) error {
 	}
 	if err := a.provision(ctx, g); err != nil {
 		a.log.Warn("the consumers of a key are not ready; they follow", "key", g.Key, "err", err)
+		a.later(g)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -205,7 +208,7 @@ func (a *gate) enter(g Grant) *member {
 	m := a.keys[g.Key]
 	if m != nil && m.grant.account() != g.account() {
 		a.disconnect(m)
-		m.account = nil
+		m.account, m.retrying = nil, false
 	}
 	if m == nil {
 		m = &member{clients: map[uint64]struct{}{}}
@@ -305,6 +308,19 @@ func (a *gate) setProvisioned(g Grant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if m := a.keys[g.Key]; m != nil && m.grant.account() == g.account() {
-		m.provisioned = g.account()
+		m.provisioned, m.retrying = g.account(), false
 	}
+}
+
+// retry says whether the caller is to go on trying to make the consumers of
+// the grant; false when the key has other rights by now or somebody does.
+func (a *gate) retry(g Grant, start bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m := a.keys[g.Key]
+	if m == nil || m.grant.account() != g.account() || start && m.retrying {
+		return false
+	}
+	m.retrying = true
+	return true
 }

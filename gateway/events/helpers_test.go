@@ -143,6 +143,7 @@ func newRig(t testing.TB, change func(*Options)) *rig {
 	r.opts = Options{
 		Dir: t.TempDir(), Key: []byte("0123456789abcdef0123456789abcdef"), Listen: "127.0.0.1:0",
 		Site: "test", Authenticate: r.keys.authenticate, MaxBytes: 64 << 20,
+		lazySync: true,
 	}
 	if change != nil {
 		change(&r.opts)

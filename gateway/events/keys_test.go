@@ -341,3 +341,21 @@ func TestPrefix(t *testing.T) {
 		t.Error("a prefix of two tokens was taken")
 	}
 }
+
+// A client may connect while its consumers cannot be made.
+func TestConsumersFollowTheConnection(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	if err := r.js.DeleteStream(t.Context(), "SMS_STATUS"); err != nil {
+		t.Fatal(err)
+	}
+	r.keys.set("tok", Grant{Key: "me"})
+	nc := r.client(t, "tok")
+	r.box.status("me", "msg_1") // makes the stream anew
+	r.published(t)
+	eventually(t, "the consumer followed", func() bool {
+		_, err := r.js.Consumer(t.Context(), "SMS_STATUS", "me")
+		return err == nil
+	})
+	reads(t, nc, "SMS_STATUS", []string{"sms.status.me.msg_1"})
+}

@@ -87,6 +87,7 @@ type publisher struct {
 	log    *slog.Logger
 
 	synced bool
+	rounds int               // how often it was synced
 	epoch  uint64            // of the bus when it was synced
 	last   uint64            // last sequence of the stream
 	base   string            // put before a subject to publish it
@@ -131,6 +132,7 @@ func (p *publisher) round(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 		p.synced, p.epoch = true, epoch
+		p.rounds++
 	}
 	limit := inFlight + p.unmarked
 	events, err := p.src.Pending(ctx, p.stream, limit)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -114,6 +115,18 @@ func TestEventTooLargeForTheStreamIsSetAside(t *testing.T) {
 	}
 }
 
+// An acknowledged event is on the disk unless a test asks for less.
+func TestEventsAreSynced(t *testing.T) {
+	t.Parallel()
+	e, err := newEmbedded(Options{Listen: "127.0.0.1:0"}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !e.options().SyncAlways {
+		t.Error("SyncAlways is off")
+	}
+}
+
 func TestStreamDeletedOrPurgedByOthers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -157,6 +170,35 @@ func TestSomebodyElseWritesToTheStream(t *testing.T) {
 	r.box.sms("front", 2)
 	r.published(t)
 	if got := r.ids(t, streamInbound); !slices.Equal(got, []string{"in_1", "foreign", "in_2"}) {
+		t.Errorf("the stream holds %v", got)
+	}
+}
+
+// An event whose ack was lost is in the stream and was not shown live.
+func TestEventWithLostAckIsShownLiveOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.keys.set("tok", Grant{Key: "me", Inbound: true})
+	live := listen(t, r.client(t, "tok"), "sms.inbound.>")
+	r.box.sms("front", 1)
+	r.published(t)
+	if _, err := r.js.Publish(t.Context(), "modemgate.ingest.inbound.sms.inbound.front.447700900001", []byte("{}"), jetstream.WithMsgID("in_2")); err != nil {
+		t.Fatal(err)
+	}
+	r.box.sms("front", 2)
+	r.box.sms("front", 3)
+	r.published(t)
+	for _, want := range wantIDs(3) {
+		m, err := live.NextMsg(patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Header.Get(nats.MsgIdHdr); got != want {
+			t.Errorf("live %s, want %s", got, want)
+		}
+	}
+	silent(t, live)
+	if got := r.ids(t, streamInbound); !slices.Equal(got, wantIDs(3)) {
 		t.Errorf("the stream holds %v", got)
 	}
 }

@@ -73,11 +73,11 @@ func (e *embedded) options() *server.Options {
 		NoLog:        true, // ours is set below
 		JetStream:    true,
 		StoreDir:     e.opts.Dir,
-		SyncAlways:   true, // an acknowledged event is on the disk
+		SyncAlways:   !e.opts.lazySync, // an acknowledged event is on the disk
 		JetStreamKey: hex.EncodeToString(e.opts.Key),
 		// The streams have limits of their own; these only must not be in
 		// their way, and must not follow the free memory and disk of the day.
-		JetStreamMaxStore:  4 * e.opts.MaxBytes,
+		JetStreamMaxStore:  1 << 50,
 		JetStreamMaxMemory: 16 << 20,
 		Accounts:           []*server.Account{server.NewAccount(gatewayAccount)},
 

@@ -183,3 +183,28 @@ func TestStreamsOfAnotherKey(t *testing.T) {
 		t.Errorf("the log does not say so:\n%s", log.String())
 	}
 }
+
+// Limits may shrink below what the streams hold or reserved before.
+func TestLimitsChangeBetweenStarts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *Options) { o.MaxBytes = 1 << 40 })
+	for i := range 20 {
+		r.box.sms("front", i+1)
+	}
+	r.published(t)
+	for _, bytes := range []int64{1 << 20, 1 << 34} {
+		r.stop()
+		r.opts.MaxBytes, r.opts.InboundKeep = bytes, r.opts.InboundKeep+time.Hour
+		r.open(t)
+		s, err := r.js.Stream(t.Context(), "SMS_INBOUND")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().Config.MaxBytes; got != bytes/4*3 {
+			t.Errorf("limit %d bytes, want %d", got, bytes/4*3)
+		}
+		if got := len(r.ids(t, streamInbound)); got != 20 {
+			t.Errorf("%d messages after the limit changed", got)
+		}
+	}
+}
