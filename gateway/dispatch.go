@@ -1,0 +1,446 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// Ceilings and back-off of sending.
+const (
+	maxAttempts  = 20 // rounds of sending of one message, over all lines
+	maxUnsure    = 3  // rounds that ended in an error that says nothing
+	retryFirst   = 5 * time.Second
+	retryMax     = 10 * time.Minute
+	retryGone    = time.Second // the modem went before the text was out
+	blockFirst   = time.Minute
+	blockMax     = 30 * time.Minute
+	recordRetry  = time.Second // while a result cannot be written
+	drainTimeout = 2 * time.Minute
+)
+
+var (
+	errExpired  = errors.New("the deadline has passed")
+	errStopping = errors.New("modemgate is stopping")
+)
+
+// claim is one part that the line has undertaken to send: its intent is on
+// the disk.
+type claim struct {
+	m    *store.Message
+	part int // 1-based
+	text string
+	at   time.Time
+}
+
+// serve claims, sends and receives until the modem goes or ctx ends.
+func (l *line) serve(ctx context.Context, m Modem) error {
+	if err := l.refreshStatus(ctx, m); err != nil {
+		return err
+	}
+	l.want.Store(true) // what arrived while nobody listened
+	poll, status := time.NewTicker(l.g.o.Poll), time.NewTicker(offlineEvery)
+	defer poll.Stop()
+	defer status.Stop()
+	checked := time.Now()
+	for {
+		l.heart.beat()
+		if l.want.Swap(false) {
+			if err := l.drain(ctx, m); err != nil {
+				return err
+			}
+		}
+		next, err := l.work(ctx, m)
+		if err != nil {
+			return err
+		}
+		var due <-chan time.Time
+		if !next.IsZero() {
+			t := time.NewTimer(max(0, next.Sub(l.g.clock.now())) + time.Millisecond)
+			defer t.Stop()
+			due = t.C
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.Done():
+			return sessionEnd(m)
+		case <-l.wake:
+		case <-due:
+		case <-poll.C:
+			l.want.Store(true)
+		case <-status.C:
+			l.mu.Lock()
+			up := l.state.State == "up"
+			l.mu.Unlock()
+			if up && time.Since(checked) < statusEvery {
+				continue
+			}
+			checked = time.Now()
+			if err := l.refreshStatus(ctx, m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func sessionEnd(m Modem) error {
+	if err := m.Err(); err != nil {
+		return err
+	}
+	return errors.New("the modem ended the session")
+}
+
+// work sends what is due until nothing is, something is to be read, or the
+// modem goes. It returns when to look again (zero: when woken).
+func (l *line) work(ctx context.Context, m Modem) (time.Time, error) {
+	c, next, err := l.claim(ctx)
+	for err == nil && c != nil {
+		l.heart.beat()
+		mr, sendErr := l.send(ctx, m, c)
+		c, next, err = l.record(ctx, c, mr, sendErr)
+		select {
+		case <-m.Done():
+			if c == nil {
+				return next, sessionEnd(m)
+			}
+		default:
+		}
+	}
+	var refused *Error
+	if errors.As(err, &refused) || errors.Is(err, store.ErrFull) {
+		// The disk is full: nothing can be claimed, the modem is well.
+		return l.g.clock.now().Add(recordRetry), nil
+	}
+	return next, err
+}
+
+// claim finds the next part for this line and writes the intent to send it.
+func (l *line) claim(ctx context.Context) (c *claim, next time.Time, err error) {
+	if ctx.Err() != nil {
+		return nil, time.Time{}, nil
+	}
+	now := l.g.clock.now()
+	if ok, until := l.ready(now); !ok {
+		return nil, until, nil
+	}
+	if idle, until, err := l.idle(ctx, now); idle || err != nil {
+		return nil, until, err
+	}
+	err = l.g.update(ctx, "claim", func(tx store.Tx) error {
+		c, next, err = l.take(tx)
+		return err
+	})
+	if ctx.Err() != nil {
+		return nil, time.Time{}, nil
+	}
+	return c, next, err
+}
+
+// idle looks without a commit whether there is anything to claim.
+func (l *line) idle(ctx context.Context, now time.Time) (idle bool, next time.Time, err error) {
+	err = l.g.st.View(ctx, func(tx store.Tx) error {
+		routes := l.routes()
+		_, ok, err := tx.NextQueued(routes, now)
+		if err != nil || ok || l.current != nil {
+			return err
+		}
+		idle = true
+		next, err = tx.NextDue(routes, now)
+		return err
+	})
+	return idle, next, err
+}
+
+// take chooses inside a commit: an OTP before the rest of a long message,
+// that before anything else.
+func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
+	now := l.g.clock.now()
+	if until, err := l.lineBudget(tx, now); err != nil || !until.IsZero() {
+		return nil, until, err
+	}
+	for {
+		id, ok, err := tx.NextQueued(l.routes(), now)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		var m *store.Message
+		if ok {
+			if m, err = tx.Message(id); err != nil {
+				return nil, time.Time{}, err
+			}
+		}
+		if l.current != nil && (m == nil || m.Priority != store.PriorityOTP) {
+			return l.intend(tx, l.current, now)
+		}
+		if m == nil {
+			next, err := tx.NextDue(l.routes(), now)
+			return nil, next, err
+		}
+		if m.ICCID != "" && m.Route == l.o.Name && partsOut(m) > 0 && m.ICCID != l.sim() {
+			if err := l.stranded(tx, m); err != nil {
+				return nil, time.Time{}, err
+			}
+			continue
+		}
+		c := store.MessageChange{
+			State: ptr(store.Sending), Line: &l.o.Name, ICCID: ptr(l.sim()), AddAttempts: 1,
+			History: &store.HistoryEntry{State: store.Sending, At: now, Line: l.o.Name},
+		}
+		won, err := l.g.move(tx, m, []State{store.Queued}, c)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		if won {
+			return l.intend(tx, m, now)
+		}
+	}
+}
+
+// stranded ends a long message whose rest cannot follow: the SIM that sent
+// its first parts is gone.
+func (l *line) stranded(tx store.Tx, m *store.Message) error {
+	if err := setParts(tx, m, store.Queued, store.Failed); err != nil {
+		return err
+	}
+	_, err := l.g.end(tx, m, []State{store.Queued}, store.Failed, "sim-changed", "the SIM that sent the first parts is no longer in this line")
+	return err
+}
+
+// intend writes the intent to send the first unsent part of a message that
+// this line has claimed.
+func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, time.Time, error) {
+	if l.current != nil && l.current.ID == m.ID {
+		l.current = nil
+	}
+	part := 0
+	for _, p := range m.Parts {
+		if p.State == store.Queued {
+			part = p.Index
+			break
+		}
+	}
+	text, err := tx.MessageText(m.ID)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	ok, err := tx.ChangePart(m.ID, part, []State{store.Queued}, store.PartChange{
+		State: ptr(store.Sending), Line: &l.o.Name, ICCID: ptr(l.sim()), AddAttempts: 1, SubmittedAt: &now, Reference: ptr(-1), Error: ptr(""),
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if !ok {
+		return nil, time.Time{}, store.ErrConflict
+	}
+	if err := l.chargeLine(tx, now); err != nil {
+		return nil, time.Time{}, err
+	}
+	return &claim{m: m, part: part, text: text, at: now}, time.Time{}, nil
+}
+
+// send hands one part to the modem.
+func (l *line) send(ctx context.Context, m Modem, c *claim) (int, error) {
+	left := c.m.DeadlineAt.Sub(l.g.clock.now())
+	if left <= 0 {
+		return 0, &driver.SendError{Fate: driver.NotSent, Code: "expired", Err: errExpired}
+	}
+	enc, err := driver.Encode(driver.Text{
+		To: c.m.To, Body: c.text, Ref: c.m.Reference, Wide: c.m.Wide, Report: c.m.Report, Validity: left, MaxParts: len(c.m.Parts),
+	})
+	if err != nil || c.part < 1 || c.part > len(enc.Parts) {
+		return 0, &driver.SendError{Fate: driver.Refused, Code: "encode", Class: driver.Permanent, Err: err}
+	}
+	l.setSending(true)
+	defer l.setSending(false)
+	began := time.Now()
+	mr, err := m.Send(ctx, driver.Submission{
+		TPDU: enc.Parts[c.part-1], More: c.part < len(c.m.Parts),
+		AtPrompt: func() error {
+			l.submitted.Store(true)
+			switch {
+			case ctx.Err() != nil:
+				return errStopping
+			case !l.g.clock.now().Before(c.m.DeadlineAt):
+				return errExpired
+			}
+			return nil
+		},
+	})
+	if err == nil {
+		l.g.metrics.submit.Observe(time.Since(began).Seconds())
+	}
+	return mr, err
+}
+
+func (l *line) setSending(on bool) {
+	l.mu.Lock()
+	l.sending = on
+	l.mu.Unlock()
+}
+
+// record writes the result of a part and, in the same commit, claims the
+// next one. While the disk refuses, the result is kept and tried again: it is
+// the only copy.
+func (l *line) record(ctx context.Context, c *claim, mr int, sendErr error) (next *claim, due time.Time, err error) {
+	if l.leftOpen(ctx, sendErr) {
+		return nil, time.Time{}, nil
+	}
+	always := context.WithoutCancel(ctx)
+	for {
+		err = l.g.update(always, "result", func(tx store.Tx) error {
+			next, due = nil, time.Time{}
+			if err := l.settle(tx, c, mr, sendErr); err != nil {
+				return err
+			}
+			if ok, until := l.ready(l.g.clock.now()); !ok || sendErr != nil || ctx.Err() != nil || l.want.Load() {
+				due = until
+				return nil
+			}
+			var err error
+			next, due, err = l.take(tx)
+			return err
+		})
+		if err == nil {
+			if sendErr == nil && l.current == nil && next == nil {
+				l.g.log.Debug("sent", "line", l.o.Name, "msg", c.m.ID)
+			}
+			return next, due, nil
+		}
+		l.log.Warn("cannot write the result of a send; trying until it is written", "msg", c.m.ID, "err", err)
+		select {
+		case <-ctx.Done():
+			return nil, time.Time{}, nil // the next start finds the intent
+		case <-time.After(recordRetry):
+		}
+	}
+}
+
+// leftOpen says whether the outcome is left to the next start: the program
+// is stopping and closed the modem while the answer was still awaited.
+func (l *line) leftOpen(ctx context.Context, sendErr error) bool {
+	var se *driver.SendError
+	return ctx.Err() != nil && errors.As(sendErr, &se) && se.Fate == driver.Unknown
+}
+
+// settle writes what became of one part.
+func (l *line) settle(tx store.Tx, c *claim, mr int, sendErr error) error {
+	m, err := tx.Message(c.m.ID)
+	if err != nil {
+		return err
+	}
+	now := l.g.clock.now()
+	if sendErr == nil {
+		return l.accepted(tx, m, c.part, mr, now)
+	}
+	var se *driver.SendError
+	if !errors.As(sendErr, &se) {
+		se = &driver.SendError{Fate: driver.Unknown, Code: "internal", Err: sendErr}
+	}
+	switch se.Fate {
+	case driver.Unknown:
+		l.g.metrics.fate(l.o.Name, "unknown")
+		if _, err := tx.ChangePart(m.ID, c.part, []State{store.Sending}, store.PartChange{State: ptr(store.Unknown), Error: &se.Code}); err != nil {
+			return err
+		}
+		return l.g.unknown(tx, m, se.Code, evidenceWait)
+	case driver.Refused:
+		return l.refused(tx, m, c.part, se)
+	}
+	return l.notSent(tx, m, c.part, se, now)
+}
+
+// accepted records that the network took the part under a reference.
+func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Time) error {
+	l.g.metrics.fate(l.o.Name, "sent")
+	l.unblock()
+	ok, err := tx.ChangePart(m.ID, part, []State{store.Sending, store.Unknown}, store.PartChange{State: ptr(store.Sent), Reference: &mr, SentAt: &now})
+	if err != nil || !ok {
+		return err
+	}
+	if err := l.g.earlyReports(tx, m.To, l.sim(), mr); err != nil {
+		return err
+	}
+	fresh, err := tx.Message(m.ID)
+	if err != nil {
+		return err
+	}
+	*m = *fresh
+	if partsIn(m, store.Queued) > 0 {
+		l.current = m
+		return nil
+	}
+	return l.g.sent(tx, m, []State{store.Sending}, "")
+}
+
+// refused ends a message that the network will never take.
+func (l *line) refused(tx store.Tx, m *store.Message, part int, se *driver.SendError) error {
+	l.g.metrics.fate(l.o.Name, "failed")
+	if _, err := tx.ChangePart(m.ID, part, []State{store.Sending}, store.PartChange{State: ptr(store.Failed), Error: &se.Code}); err != nil {
+		return err
+	}
+	_, err := l.g.end(tx, m, []State{store.Sending}, store.Failed, se.Code, "refused: another try would be refused too")
+	return err
+}
+
+// notSent gives the part back, ends the message if no try is left, and keeps
+// the line from sending if it was the line that was refused.
+func (l *line) notSent(tx store.Tx, m *store.Message, part int, se *driver.SendError, now time.Time) error {
+	back := store.PartChange{State: ptr(store.Queued), Error: &se.Code}
+	if _, err := tx.ChangePart(m.ID, part, []State{store.Sending}, back); err != nil {
+		return err
+	}
+	m, err := tx.Message(m.ID)
+	if err != nil {
+		return err
+	}
+	sending := []State{store.Sending}
+	switch {
+	case errors.Is(se, errExpired):
+		_, err := l.g.end(tx, m, sending, store.Expired, "expired", "the deadline passed before the text was out")
+		return err
+	case errors.Is(se, errStopping), errors.Is(se, context.Canceled):
+		return l.g.requeue(tx, m, now, "", "modemgate stopped before the text was out")
+	case m.Attempts >= maxAttempts, se.Class == driver.Unsure && m.Attempts >= maxUnsure:
+		l.g.metrics.fate(l.o.Name, "failed")
+		_, err := l.g.end(tx, m, sending, store.Failed, se.Code, "too many attempts")
+		return err
+	}
+	wait := se.Wait
+	switch se.Class {
+	case driver.LineDown:
+		l.blockFor(se.Code, now)
+		wait = 0
+	case driver.Temporary, driver.Unsure:
+		wait = max(wait, backoff(m.Attempts))
+	default:
+		wait = max(wait, retryGone)
+	}
+	return l.g.requeue(tx, m, now.Add(wait), se.Code, "")
+}
+
+// backoff doubles from retryFirst with jitter of a half.
+func backoff(attempt int) time.Duration {
+	d := min(retryFirst<<min(max(attempt-1, 0), 10), retryMax)
+	return d/2 + rand.N(d/2+1)
+}
+
+// blockFor takes the line out of sending for a while.
+func (l *line) blockFor(code string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.block.step = min(max(blockFirst, 2*l.block.step), blockMax)
+	l.block.until, l.block.why = now.Add(l.block.step), code
+	l.state.LastError = code
+	l.log.Warn("the network refuses this line; it does not send for a while", "code", code, "wait", l.block.step)
+}
+
+func (l *line) unblock() {
+	l.mu.Lock()
+	l.block = blockade{}
+	l.mu.Unlock()
+}

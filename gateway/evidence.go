@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/phone"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// reportWindow is how long after a submission a status report can be its:
+// the longest validity that we ask for, and a day.
+const reportWindow = maxTTL + 24*time.Hour
+
+// reportSkew allows a report to be dated before its submission.
+const reportSkew = 10 * time.Minute
+
+// reportKeep is how long a report that matches nothing is kept.
+const reportKeep = 24 * time.Hour
+
+// takeReport records a status report that the line received.
+func (l *line) takeReport(ctx context.Context, d driver.Decoded) {
+	if d.Report == nil {
+		return
+	}
+	for {
+		err := l.g.update(ctx, "report", func(tx store.Tx) error { return l.report(tx, d.Report) })
+		if err == nil {
+			return
+		}
+		l.log.Warn("cannot write a status report; trying until it is written", "err", err)
+		select {
+		case <-l.g.stopping:
+			return
+		case <-time.After(recordRetry):
+		}
+	}
+}
+
+// report matches a status report to its part, or keeps it for 24 hours: it
+// may be earlier than the +CMGS it belongs to.
+func (l *line) report(tx store.Tx, r *driver.StatusReport) error {
+	now := l.g.clock.now()
+	kept := store.Report{
+		Line: l.o.Name, ICCID: l.sim(), MR: r.MR, Recipient: r.Recipient.Value, Status: int(r.Status), SentAt: r.SentAt, ReceivedAt: now,
+	}
+	matched, err := l.g.match(tx, kept)
+	if err != nil || matched {
+		return err
+	}
+	return tx.AddReport(kept)
+}
+
+// match finds the part that a report is about: by SIM, reference, recipient
+// and time; else, for a part of unknown outcome, by recipient and time if it
+// is the only one that fits.
+func (g *Gateway) match(tx store.Tx, r store.Report) (bool, error) {
+	from, to := r.ReceivedAt.Add(-reportWindow), r.ReceivedAt.Add(reportSkew)
+	if !r.SentAt.IsZero() && r.SentAt.After(r.ReceivedAt.Add(-reportWindow)) && r.SentAt.Before(to) {
+		from = r.SentAt.Add(-24 * time.Hour) // the service centre's clock and zone are not ours
+	}
+	refs, err := tx.PartsByReference(r.ICCID, r.MR, from, to)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range refs {
+		if phone.SameTail(p.To, r.Recipient) {
+			return true, g.applyReport(tx, p, r)
+		}
+	}
+	open, err := tx.PartsByReference(r.ICCID, -1, from, to)
+	if err != nil {
+		return false, err
+	}
+	var fits []store.PartRef
+	for _, p := range open {
+		if p.Part.State == store.Unknown && phone.SameTail(p.To, r.Recipient) {
+			fits = append(fits, p)
+		}
+	}
+	if len(fits) != 1 {
+		return false, nil
+	}
+	return true, g.applyReport(tx, fits[0], r)
+}
+
+// applyReport writes what a report says of a part, 3GPP TS 23.040 §9.2.3.15.
+func (g *Gateway) applyReport(tx store.Tx, p store.PartRef, r store.Report) error {
+	s := store.Delivered
+	switch {
+	case r.Status >= 0x20 && r.Status < 0x40: // the service centre is still trying
+		if p.Part.State != store.Unknown {
+			return nil
+		}
+		s = store.Sent // but it has it
+	case r.Status >= 0x40:
+		s = store.Undelivered
+	}
+	c := store.PartChange{State: &s, Status: &r.Status, ReportedAt: &r.ReceivedAt}
+	if p.Part.Reference < 0 {
+		c.Reference = &r.MR
+	}
+	ok, err := tx.ChangePart(p.MessageID, p.Part.Index, []State{store.Sent, store.Unknown}, c)
+	if err != nil || !ok {
+		return err
+	}
+	return g.aggregate(tx, p.MessageID, "status report")
+}
+
+// aggregate gives a message the state that its parts have together: the
+// least advanced, unknown before all.
+func (g *Gateway) aggregate(tx store.Tx, id, note string) error {
+	m, err := tx.Message(id)
+	if err != nil {
+		return err
+	}
+	if partsIn(m, store.Sending)+partsIn(m, store.Unknown)+partsIn(m, store.Failed) > 0 {
+		return nil
+	}
+	if partsIn(m, store.Queued) > 0 {
+		if m.State == store.Unknown && m.HasText && g.clock.now().Before(m.DeadlineAt) {
+			return g.resumeParts(tx, m, note)
+		}
+		return nil
+	}
+	from := []State{store.Sent, store.Unknown, store.Sending}
+	switch {
+	case partsIn(m, store.Sent) > 0:
+		if m.State != store.Unknown {
+			return nil
+		}
+		return g.sent(tx, m, from, note)
+	case partsIn(m, store.Undelivered) > 0:
+		_, err = g.end(tx, m, from, store.Undelivered, "undelivered", note)
+	default:
+		_, err = g.end(tx, m, from, store.Delivered, "", note)
+	}
+	return err
+}
+
+// earlyReports applies reports that came before their +CMGS.
+func (g *Gateway) earlyReports(tx store.Tx, to, iccid string, mr int) error {
+	kept, err := tx.Reports(iccid, mr)
+	if err != nil {
+		return err
+	}
+	for _, r := range kept {
+		if !phone.SameTail(to, r.Recipient) {
+			continue
+		}
+		matched, err := g.match(tx, r)
+		if err != nil {
+			return err
+		}
+		if matched {
+			if err := tx.DeleteReport(r.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lateResult takes a +CMGS that no command waits for. It counts only if this
+// SIM has exactly one open intent and no CMGS was written since the port was
+// opened: else it could be another's.
+func (l *line) lateResult(ctx context.Context, mr int) {
+	if l.submitted.Load() {
+		return
+	}
+	err := l.g.update(ctx, "late-result", func(tx store.Tx) error {
+		open, err := tx.OpenIntents(l.sim())
+		if err != nil || len(open) != 1 {
+			return err
+		}
+		now, p := l.g.clock.now(), open[0]
+		ok, err := tx.ChangePart(p.MessageID, p.Part.Index, []State{store.Sending, store.Unknown}, store.PartChange{
+			State: ptr(store.Sent), Reference: &mr, SentAt: &now, Error: ptr(""),
+		})
+		if err != nil || !ok {
+			return err
+		}
+		m, err := tx.Message(p.MessageID)
+		if err != nil {
+			return err
+		}
+		switch {
+		case partsIn(m, store.Unknown) > 0:
+			return nil
+		case partsIn(m, store.Queued) > 0:
+			return l.g.resumeParts(tx, m, "late answer of the modem")
+		}
+		return l.g.sent(tx, m, []State{store.Unknown, store.Sending}, "late answer of the modem")
+	})
+	if err != nil {
+		l.log.Warn("cannot record a late answer", "err", err)
+	}
+}
+
+// resumeParts queues the rest of a long message once its unknown part has
+// turned out to be sent.
+func (g *Gateway) resumeParts(tx store.Tx, m *store.Message, note string) error {
+	now := g.clock.now()
+	g.noteRoute(m.Line)
+	tx.Notify(topicQueue)
+	_, err := g.move(tx, m, []State{store.Unknown}, store.MessageChange{
+		State: ptr(store.Queued), NotBefore: &now, DueAt: ptr(time.Time{}), Route: ptr(m.Line), Final: ptr(false), EndedAt: ptr(time.Time{}),
+		History: &store.HistoryEntry{State: store.Queued, At: now, Line: m.Line, Note: note + ": the other parts follow"},
+	})
+	return err
+}

@@ -1,0 +1,278 @@
+// Package gateway is the product: it takes messages and one-time passwords
+// from whoever asks, sends them through the lines, takes what the lines
+// receive, and tells of every change.
+//
+// The store is the truth: each step of a journey is one commit, and nothing
+// is answered, sent or deleted before its commit is on the disk. What is kept
+// in memory only wakes somebody who then reads the store, so a restart needs
+// no recovery beyond [Gateway.Run]'s first look at what was under way.
+//
+// One goroutine owns each line: it claims, sends, records, reads the SIM and
+// deletes, in that order of its own. Claims are conditional updates, so lines
+// never exclude one another, and a line that hangs disturbs no other.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/events"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// Modem is the part of *driver.Modem that the gateway uses.
+type Modem interface {
+	Identity() driver.Identity
+	Send(ctx context.Context, s driver.Submission) (reference int, err error)
+	List(ctx context.Context) ([]driver.Stored, error)
+	Delete(ctx context.Context, slot driver.Slot) error
+	Status(ctx context.Context) (driver.Status, error)
+	Signals() <-chan driver.Signal
+	Done() <-chan struct{}
+	Err() error
+	Close() error
+}
+
+var _ Modem = (*driver.Modem)(nil)
+
+// Bus is the part of *events.Bus that the gateway uses.
+type Bus interface {
+	Run(ctx context.Context, src events.Source) error
+	Provision(ctx context.Context, g events.Grant) error
+	Revoke(key string)
+	Erase(ctx context.Context, match func(subject string, payload []byte) bool) (int, error)
+	State() events.State
+}
+
+// Phones are the simulated phones beside simulated lines.
+type Phones interface {
+	// Received waits up to d for a text on the phone and lists all it has.
+	Received(ctx context.Context, number string, d time.Duration) ([]SimText, error)
+	// Send texts from the phone to a line.
+	Send(number, line, text string) error
+}
+
+// LineOptions is one line: a modem with its SIM under a name.
+type LineOptions struct {
+	Name      string
+	Port      string
+	Number    string // MSISDN when the SIM does not know it
+	PerMinute int    // SMS parts
+	PerDay    int
+	Simulated bool
+	Open      func(ctx context.Context) (Modem, error)
+}
+
+// Route prefers lines for a prefix of numbers; the first that matches counts.
+type Route struct {
+	Prefix string
+	Via    []string
+}
+
+// Options is what a gateway needs. All durations and limits must be set.
+type Options struct {
+	Store   store.Store
+	Secrets Secrets
+	Bus     Bus    // nil: events stay in the store
+	Phones  Phones // nil unless lines are simulated
+	Lines   []LineOptions
+	Routes  []Route
+
+	Version string
+	Site    string
+	Region  string // ISO 3166, "" when numbers must be international
+
+	Allow, Deny         []string // prefixes
+	KeyMinute, KeyDay   int
+	MaxQueued           int
+	TTL, Keep, KeepText time.Duration
+	MaxParts            int
+	OnUnknown           string
+	Report              bool
+	OTP                 OTPOptions
+	InboundKeep         time.Duration
+	Reassembly          time.Duration
+	StorageMax, Reserve int64                 // octets
+	FreeSpace           func() (int64, error) // octets left for the data directory
+	Now                 func() time.Time      // nil: time.Now
+	ShutdownWait        time.Duration         // for +CMGS at the end; 0: 20 s
+	Poll                time.Duration         // safety net of the inbox; 0: 30 s
+	Grace               time.Duration         // for late answers after a start; 0: 60 s
+	Hook                func(point string)    // for tests; may be nil
+	Log                 *slog.Logger
+}
+
+// OTPOptions are the upper bounds of one-time passwords.
+type OTPOptions struct {
+	Length      int
+	TTL         time.Duration
+	MaxAttempts int
+	MaxSends    int
+	ResendAfter time.Duration
+	OnUnknown   string
+	PerHour     int // sends to one number, all keys together
+	PerDay      int
+	Brand       string
+	Template    string
+}
+
+// Gateway is the whole product behind the API. Make it with [New], let it
+// work with [Gateway.Run]. All methods are safe for concurrent use.
+type Gateway struct {
+	o       Options
+	log     *slog.Logger
+	st      store.Store
+	clock   *clock
+	watch   *watchers
+	keys    *keyring
+	lines   []*line
+	byName  map[string]*line
+	metrics *metrics
+	started time.Time
+
+	stopping chan struct{} // closed when Run is asked to end
+
+	running struct { // requests with an Idempotency-Key under way
+		sync.Mutex
+		m map[string]struct{}
+	}
+	routes struct { // known to have queued messages
+		sync.Mutex
+		m map[string]struct{}
+	}
+	disk    diskState
+	sweeper heart
+	erasing chan struct{} // asks the sweeper for a checkpoint
+}
+
+// New checks the store against the secrets and prepares the gateway. It
+// sends and receives nothing before [Gateway.Run].
+func New(ctx context.Context, o Options) (*Gateway, error) {
+	setDefaults(&o)
+	g := &Gateway{
+		o: o, log: o.Log, st: o.Store, clock: newClock(o.Now), watch: newWatchers(),
+		byName: map[string]*line{}, stopping: make(chan struct{}), erasing: make(chan struct{}, 1),
+	}
+	g.running.m = map[string]struct{}{}
+	g.started = g.clock.now()
+	g.sweeper.beat()
+	g.metrics = newMetrics(g)
+	if err := g.checkSecrets(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.loadClock(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.keys, err = loadKeys(ctx, g); err != nil {
+		return nil, err
+	}
+	for _, lo := range o.Lines {
+		l := newLine(g, lo)
+		g.lines = append(g.lines, l)
+		g.byName[lo.Name] = l
+	}
+	if err := g.loadLines(ctx); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func setDefaults(o *Options) {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&o.ShutdownWait, 20*time.Second)
+	set(&o.Poll, 30*time.Second)
+	set(&o.Grace, 60*time.Second)
+	if o.Hook == nil {
+		o.Hook = func(string) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.FreeSpace == nil {
+		o.FreeSpace = func() (int64, error) { return 1 << 50, nil }
+	}
+}
+
+// checkSecrets refuses a store that was written under another pepper or
+// sealing key, in words.
+func (g *Gateway) checkSecrets(ctx context.Context) error {
+	want := fmt.Sprintf("%x", g.o.Secrets.mac("check", "pepper"))
+	return g.st.Update(ctx, "check-secrets", func(tx store.Tx) error {
+		have, err := tx.Setting("pepper_check")
+		if err != nil {
+			return err
+		}
+		switch have {
+		case want:
+			return nil
+		case "":
+			return tx.PutSetting("pepper_check", want)
+		}
+		return errors.New("pepper.key is not the one this data was written with: no pending code could be verified and the limits of all numbers would be lost; put the right file back from your backup, or move the data directory away to start anew")
+	})
+}
+
+// loadClock makes sure that time does not run behind what is recorded.
+func (g *Gateway) loadClock(ctx context.Context) error {
+	return g.st.View(ctx, func(tx store.Tx) error {
+		s, err := tx.Setting("last_time")
+		if err != nil || s == "" {
+			return err
+		}
+		t, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil {
+			return fmt.Errorf("setting last_time: %w", err)
+		}
+		g.clock.notBefore(t)
+		return nil
+	})
+}
+
+// update is one step: a commit, timed by the store, with the gateway's time.
+func (g *Gateway) update(ctx context.Context, step string, fn func(tx store.Tx) error) error {
+	err := g.st.Update(ctx, step, fn)
+	if errors.Is(err, store.ErrFull) {
+		g.disk.full(g.clock.now())
+		return &Error{Code: StorageFull, Detail: "the disk is full: free space in the data directory; nothing was changed", Err: err}
+	}
+	return err
+}
+
+// Run works until ctx ends: it recovers what was under way, serves every
+// line, publishes events and keeps the house in order. After ctx has ended it
+// claims nothing, waits for answers of submissions in the air and returns.
+func (g *Gateway) Run(ctx context.Context) error {
+	if err := g.recover(ctx); err != nil {
+		return fmt.Errorf("look at what was under way: %w", err)
+	}
+	// Events outlive the lines: what their last answers change is published
+	// before the publishers stop.
+	eventsCtx, stopEvents := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEvents()
+	var publishers errgroup.Group
+	if g.o.Bus != nil {
+		publishers.Go(func() error { return g.o.Bus.Run(eventsCtx, source{g}) })
+	}
+	context.AfterFunc(ctx, func() { close(g.stopping) })
+	work, workCtx := errgroup.WithContext(ctx)
+	for _, l := range g.lines {
+		work.Go(func() error { return l.keep(workCtx) })
+	}
+	work.Go(func() error { return g.sweep(workCtx) })
+	err := work.Wait()
+	g.flushEvents(2 * time.Second)
+	stopEvents()
+	return errors.Join(err, publishers.Wait())
+}

@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/modemgate/modemgate/gateway/events"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// EraseReport counts what was erased of a number.
+type EraseReport struct {
+	Messages int
+	OTPs     int
+	Inbound  int
+	Parts    int // of long SMS still incomplete
+	Events   int // in the streams
+}
+
+func (g *Gateway) local(r Request) error {
+	if r.Caller.Local {
+		return nil
+	}
+	return refuse(ScopeMissing, "this is done on the machine itself, by the modemgate command")
+}
+
+// Backup writes a consistent copy of the database to path, on this machine.
+func (g *Gateway) Backup(ctx context.Context, r Request, path string) error {
+	if err := g.local(r); err != nil {
+		return err
+	}
+	return g.st.Backup(ctx, path)
+}
+
+// Erase clears a number from the store, the events that wait and our streams.
+// Abuse counters stay: they hold only a keyed hash.
+func (g *Gateway) Erase(ctx context.Context, r Request, number string) (EraseReport, error) {
+	var rep EraseReport
+	if err := g.local(r); err != nil {
+		return rep, err
+	}
+	n, err := g.number("/number", number)
+	if err != nil {
+		n = strings.TrimSpace(number) // a short code or an alphanumeric sender
+		if n == "" {
+			return rep, err
+		}
+	}
+	gone := map[string]bool{}
+	err = g.update(ctx, "erase", func(tx store.Tx) error {
+		rep, gone = EraseReport{}, map[string]bool{}
+		return g.eraseNumber(tx, n, &rep, gone)
+	})
+	if err != nil {
+		return rep, err
+	}
+	if err := g.st.Checkpoint(ctx); err != nil {
+		return rep, err
+	}
+	if g.o.Bus == nil {
+		return rep, nil
+	}
+	rep.Events, err = g.o.Bus.Erase(ctx, func(subject string, payload []byte) bool {
+		id := subject[strings.LastIndexByte(subject, '.')+1:]
+		if gone[id] {
+			return true
+		}
+		var b struct{ ID, From, To string }
+		return json.Unmarshal(payload, &b) == nil && (gone[b.ID] || b.From == n || b.To == n)
+	})
+	return rep, err
+}
+
+func (g *Gateway) eraseNumber(tx store.Tx, n string, rep *EraseReport, gone map[string]bool) error {
+	remove := func(list func(string) ([]string, error), del func(string) error, count *int) error {
+		ids, err := list(n)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := tx.DeleteEvents(id); err != nil {
+				return err
+			}
+			if err := del(id); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			gone[id] = true
+			*count++
+		}
+		return nil
+	}
+	if err := remove(tx.MessagesTo, tx.DeleteMessage, &rep.Messages); err != nil {
+		return err
+	}
+	if err := remove(tx.OTPsTo, tx.DeleteOTP, &rep.OTPs); err != nil {
+		return err
+	}
+	if err := remove(tx.InboundFrom, tx.DeleteInbound, &rep.Inbound); err != nil {
+		return err
+	}
+	var err error
+	rep.Parts, err = tx.EraseSetsFrom(n)
+	return err
+}
+
+// DropQueue cancels the messages that a restore holds.
+func (g *Gateway) DropQueue(ctx context.Context, r Request) (int, error) {
+	if err := g.local(r); err != nil {
+		return 0, err
+	}
+	dropped := 0
+	for {
+		n := 0
+		err := g.update(ctx, "drop-queue", func(tx store.Tx) error {
+			n = 0
+			ids, err := tx.HeldQueue(sweepBatch)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				m, err := tx.Message(id)
+				if err != nil {
+					return err
+				}
+				if _, err := g.end(tx, m, []State{store.Queued, store.Unknown, store.Sending}, store.Canceled, "canceled", "restored from a backup and dropped"); err != nil {
+					return err
+				}
+				if _, err := tx.ChangeMessage(id, []State{store.Canceled}, store.MessageChange{Held: ptr(false), At: g.clock.now()}); err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		})
+		dropped += n
+		if err != nil || n == 0 {
+			return dropped, err
+		}
+	}
+}
+
+// ReleaseQueue lets the messages go that a restore holds.
+func (g *Gateway) ReleaseQueue(ctx context.Context, r Request) (int, error) {
+	if err := g.local(r); err != nil {
+		return 0, err
+	}
+	n := 0
+	err := g.update(ctx, "release-queue", func(tx store.Tx) (err error) {
+		n, err = tx.ReleaseQueue(g.clock.now())
+		tx.Notify(topicQueue)
+		return err
+	})
+	return n, err
+}
+
+// AfterRestore prepares a restored store for its first start: what was queued
+// is held, pending OTPs are canceled, and the keys that live again are listed,
+// since they may have been revoked after the backup.
+func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int, keys []string, err error) {
+	err = st.Update(ctx, "after-restore", func(tx store.Tx) error {
+		held, keys = 0, nil
+		for {
+			pending, err := tx.PendingOTPs(sweepBatch)
+			if err != nil {
+				return err
+			}
+			if len(pending) == 0 {
+				break
+			}
+			for _, id := range pending {
+				c := store.OTPChange{State: ptr(store.OTPCanceled), EndedAt: &now, MAC: ptr([]byte(nil))}
+				if _, err := tx.ChangeOTP(id, []OTPState{store.OTPPending}, c); err != nil {
+					return err
+				}
+			}
+		}
+		if held, err = tx.HoldQueue(); err != nil {
+			return err
+		}
+		all, err := tx.ListKeys()
+		if err != nil {
+			return err
+		}
+		for _, k := range all {
+			if !k.RevokedAt.IsZero() {
+				continue
+			}
+			k.RevivedAt = now
+			if err := tx.PutKey(k); err != nil {
+				return err
+			}
+			keys = append(keys, k.Name)
+		}
+		return nil
+	})
+	return held, keys, err
+}
+
+// Grants lists what every live key may do on NATS, to make their consumers at
+// the start.
+func (g *Gateway) Grants() []events.Grant {
+	now := g.clock.now()
+	g.keys.mu.RLock()
+	defer g.keys.mu.RUnlock()
+	var out []events.Grant
+	for _, k := range g.keys.byName {
+		if k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)) {
+			out = append(out, grantOf(k))
+		}
+	}
+	return out
+}

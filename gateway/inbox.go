@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// drain moves what is stored on the SIM to the store, in the order of the
+// listing: one commit, then the deletion. A crash anywhere repeats, and the
+// fingerprint drops the repeat. When the store refuses, the SMS stays on the
+// SIM, which is the inbox until the store has it.
+func (l *line) drain(ctx context.Context, m Modem) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	list, err := m.List(ctx)
+	if err != nil {
+		return stillAlive(ctx, m, err)
+	}
+	for i, s := range list {
+		if s.Status == 2 || s.Status == 3 {
+			continue // a draft or a sent SMS of somebody else
+		}
+		if alreadyTaken(list[:i], s) {
+			// Equal PDUs of one listing were stored together with the first.
+		} else if err := l.take1(ctx, s, copies(list, s)); err != nil {
+			l.log.Warn("an SMS stays on the SIM: it cannot be stored", "err", err)
+			return nil
+		}
+		l.g.o.Hook("inbox:stored")
+		if err := m.Delete(ctx, s.Slot); err != nil {
+			return stillAlive(ctx, m, fmt.Errorf("delete a stored SMS: %w", err))
+		}
+		l.g.o.Hook("inbox:deleted")
+	}
+	return nil
+}
+
+// stillAlive keeps the session when only a command failed.
+func stillAlive(ctx context.Context, m Modem, err error) error {
+	select {
+	case <-m.Done():
+		return sessionEnd(m)
+	default:
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+func alreadyTaken(before []driver.Stored, s driver.Stored) bool {
+	for _, b := range before {
+		if b.PDU == s.PDU && b.Status != 2 && b.Status != 3 {
+			return true
+		}
+	}
+	return false
+}
+
+// copies counts the equal PDUs of a listing: so many messages they are.
+func copies(list []driver.Stored, s driver.Stored) int {
+	n := 0
+	for _, o := range list {
+		if o.PDU == s.PDU && o.Status != 2 && o.Status != 3 {
+			n++
+		}
+	}
+	return n
+}
+
+// take1 stores one PDU, n times if the listing holds it n times.
+func (l *line) take1(ctx context.Context, s driver.Stored, n int) error {
+	d := driver.Decode(s.PDU, s.Length)
+	if d.Silent {
+		return nil // type 0: acknowledged and dropped, 3GPP TS 23.040 §9.2.3.9
+	}
+	stored := 0
+	err := l.g.update(ctx, "inbound", func(tx store.Tx) error {
+		stored = 0
+		for i := range n {
+			ok, err := l.receive(tx, d, i)
+			if err != nil {
+				return err
+			}
+			if ok {
+				stored++
+			}
+		}
+		return nil
+	})
+	for range stored {
+		if err == nil && d.Kind != driver.Report {
+			l.g.metrics.received(l.o.Name)
+		}
+	}
+	return err
+}
+
+// takeDirect stores an SMS that the modem handed over without storing it
+// (class 0): there is nothing to delete.
+func (l *line) takeDirect(ctx context.Context, s driver.Signal) {
+	if err := l.take1(ctx, driver.Stored{PDU: s.PDU, Length: s.Length}, 1); err != nil {
+		l.log.Warn("an SMS that the modem does not store could not be stored", "err", err)
+	}
+}
+
+// receive stores the i-th copy of a PDU in the commit of tx; false when it
+// is known already.
+func (l *line) receive(tx store.Tx, d driver.Decoded, i int) (bool, error) {
+	fp := fingerprint(l.sim(), d.PDU, i)
+	seen, err := tx.SeenPDU(fp)
+	if err != nil || seen {
+		return false, err
+	}
+	now := l.g.clock.now()
+	if err := tx.AddPDU(fp, now); err != nil {
+		return false, err
+	}
+	switch {
+	case d.Kind == driver.Report && d.Report != nil:
+		return true, l.report(tx, d.Report)
+	case d.Concat != nil && d.Concat.Total > 1:
+		return true, l.join(tx, d, now)
+	}
+	in := l.inbound(d, now)
+	in.Raw = []string{d.PDU}
+	return true, l.g.publish(tx, in)
+}
+
+func fingerprint(sim, pdu string, copy int) []byte {
+	h := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", sim, pdu, copy))
+	return h[:]
+}
+
+// inbound is what one decoded PDU says, as a message of one part.
+func (l *line) inbound(d driver.Decoded, now time.Time) *store.Inbound {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &store.Inbound{
+		From: d.From.Value, FromType: d.From.Type, To: l.state.Number, Line: l.o.Name, ICCID: l.identity.ICCID,
+		Text: d.Text, Encoding: d.Encoding, Parts: 1, SMSCAt: d.SentAt, ReceivedAt: now, Simulated: l.o.Simulated,
+	}
+}
+
+// publish adds a received SMS with its event.
+func (g *Gateway) publish(tx store.Tx, in *store.Inbound) error {
+	in.ID = newID("in_", in.ReceivedAt)
+	if err := tx.InsertInbound(in); err != nil {
+		return err
+	}
+	tx.Notify(topicInbound)
+	return g.inboundEvent(tx, in)
+}

@@ -1,0 +1,194 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// setWindow is how far apart the service centre may have stamped the parts of
+// one long SMS: references come round again, and parts of two messages must
+// never make one.
+const setWindow = 10 * time.Minute
+
+// gap stands where a part is missing, so that digits on its two sides do not
+// read as one number.
+const gap = " […] "
+
+// join adds a part to its set and publishes the whole when it is complete.
+func (l *line) join(tx store.Tx, d driver.Decoded, now time.Time) error {
+	key := store.SetKey{ICCID: l.sim(), From: d.From.Type + ":" + d.From.Value, Reference: d.Concat.Ref, Wide: d.Concat.Wide, Total: d.Concat.Total}
+	part := store.SetPart{Seq: d.Concat.Seq, Text: d.Text, Encoding: d.Encoding, Raw: d.PDU, SMSCAt: d.SentAt, At: now}
+	sets, err := tx.FindSets(key)
+	if err != nil {
+		return err
+	}
+	for _, s := range sets {
+		switch fit(s, part) {
+		case repeats:
+			return nil
+		case belongs:
+			return l.g.grow(tx, s, part, now)
+		}
+	}
+	in := l.inbound(d, now)
+	s := &store.Set{
+		Key: key, Line: l.o.Name, To: in.To, FromType: in.FromType, FirstAt: now, DueAt: now.Add(l.g.o.Reassembly), Simulated: l.o.Simulated,
+	}
+	if err := tx.InsertSet(s); err != nil {
+		return err
+	}
+	return l.g.grow(tx, s, part, now)
+}
+
+type fitness int
+
+const (
+	strange fitness = iota // of another message
+	belongs
+	repeats // a late copy of what is there
+)
+
+// fit judges whether a part belongs to a set: stamped within the window of
+// the others, and its place free. Another text in the same place, or a time
+// far off, makes it a part of another message.
+func fit(s *store.Set, p store.SetPart) fitness {
+	for _, have := range s.Parts {
+		if apart(have, p) > setWindow {
+			return strange
+		}
+	}
+	for _, have := range s.Parts {
+		if have.Seq != p.Seq {
+			continue
+		}
+		if have.Text == p.Text && have.Encoding == p.Encoding {
+			return repeats
+		}
+		return strange
+	}
+	if s.Done {
+		return strange
+	}
+	return belongs
+}
+
+// apart is how far apart two parts were stamped by the service centre; by
+// their arrival when a stamp is unreadable.
+func apart(a, b store.SetPart) time.Duration {
+	d := a.SMSCAt.Sub(b.SMSCAt)
+	if a.SMSCAt.IsZero() || b.SMSCAt.IsZero() {
+		d = a.At.Sub(b.At)
+	}
+	return max(d, -d)
+}
+
+// grow adds the part and publishes what has become complete.
+func (g *Gateway) grow(tx store.Tx, s *store.Set, p store.SetPart, now time.Time) error {
+	if err := tx.AddSetPart(s.ID, p); err != nil {
+		return err
+	}
+	s.Parts = append(s.Parts, p)
+	switch {
+	case len(s.Parts) == s.Key.Total:
+		return g.publishSet(tx, s, now)
+	case s.InboundID != "" && s.LateAt.IsZero():
+		// Published incomplete before: one amendment follows, when the rest
+		// is there or one reassembly from now.
+		s.LateAt = now
+		return tx.ChangeSet(s.ID, store.SetChange{LateAt: &now, DueAt: ptr(now.Add(g.o.Reassembly))})
+	}
+	return nil
+}
+
+// publishSet publishes what a set holds: complete, or what came in time, or
+// the amendment of what was published before.
+func (g *Gateway) publishSet(tx store.Tx, s *store.Set, now time.Time) error {
+	in := assemble(s)
+	in.ReceivedAt, in.Amends = now, s.InboundID
+	if err := g.publish(tx, in); err != nil {
+		return err
+	}
+	c := store.SetChange{DueAt: ptr(time.Time{}), Done: ptr(!in.Incomplete || s.InboundID != "")}
+	if s.InboundID == "" {
+		c.InboundID = &in.ID
+	} else {
+		c.AmendID = &in.ID
+	}
+	return tx.ChangeSet(s.ID, c)
+}
+
+// assemble joins the parts of a set in their order.
+func assemble(s *store.Set) *store.Inbound {
+	slices.SortFunc(s.Parts, func(a, b store.SetPart) int { return a.Seq - b.Seq })
+	_, from, _ := strings.Cut(s.Key.From, ":")
+	in := &store.Inbound{
+		From: from, FromType: s.FromType, To: s.To, Line: s.Line, ICCID: s.Key.ICCID, Parts: s.Key.Total,
+		Incomplete: len(s.Parts) < s.Key.Total, Simulated: s.Simulated, Encoding: "gsm7",
+	}
+	var text strings.Builder
+	var run []driver.Decoded // parts that follow one another
+	flush := func() {
+		text.WriteString(driver.Join(run...))
+		run = nil
+	}
+	next := 1
+	for _, p := range s.Parts {
+		if p.Seq != next {
+			flush()
+			text.WriteString(gap)
+		}
+		next = p.Seq + 1
+		run = append(run, driver.Decode(p.Raw, -1))
+		in.Raw = append(in.Raw, p.Raw)
+		if p.Encoding != "gsm7" {
+			in.Encoding = p.Encoding
+		}
+		if in.SMSCAt.IsZero() || (!p.SMSCAt.IsZero() && p.SMSCAt.Before(in.SMSCAt)) {
+			in.SMSCAt = p.SMSCAt
+		}
+	}
+	flush()
+	if next <= s.Key.Total {
+		text.WriteString(gap)
+	}
+	in.Text = text.String()
+	return in
+}
+
+// closeSets publishes incomplete what has waited long enough.
+func (g *Gateway) closeSets(ctx context.Context) (bool, error) {
+	now := g.clock.now()
+	var due []*store.Set
+	err := g.st.View(ctx, func(tx store.Tx) (err error) {
+		due, err = tx.OverdueSets(now, sweepBatch)
+		return err
+	})
+	if err != nil || len(due) == 0 {
+		return false, err
+	}
+	err = g.update(ctx, "close-sets", func(tx store.Tx) error {
+		for _, old := range due {
+			s, err := tx.Set(old.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if s.DueAt.IsZero() || s.DueAt.After(now) {
+				continue
+			}
+			if err := g.publishSet(tx, s, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(due) == sweepBatch, err
+}

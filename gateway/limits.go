@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// Kinds of counters in the store.
+const (
+	kindKeyMinute  = "key-minute"
+	kindKeyDay     = "key-day"
+	kindLineMinute = "line-minute" // SMS parts, by ICCID
+	kindLineDay    = "line-day"
+	kindNumber     = "number" // OTP sends to a number, as moments
+)
+
+// limited refuses with what was exceeded and when it is worth another try.
+func limited(limit string, retryAt time.Time, format string, args ...any) *Error {
+	return &Error{Code: LimitExceeded, Limit: limit, RetryAt: retryAt, Detail: fmt.Sprintf(format, args...)}
+}
+
+// chargeKey counts one message or OTP against the budgets of its key. Windows
+// are whole minutes and days (UTC).
+func (g *Gateway) chargeKey(tx store.Tx, c Caller, now time.Time) error {
+	for _, b := range []struct {
+		kind   string
+		window time.Duration
+		own    int
+		limit  int
+		name   string
+	}{
+		{kindKeyMinute, time.Minute, c.perMinute, g.o.KeyMinute, "per_key.minute"},
+		{kindKeyDay, 24 * time.Hour, c.perDay, g.o.KeyDay, "per_key.day"},
+	} {
+		limit := b.limit
+		if b.own > 0 {
+			limit = min(b.own, limit)
+		}
+		start := now.Truncate(b.window)
+		n, err := tx.AddCounter(b.kind, c.Key, start, 1)
+		if err != nil {
+			return err
+		}
+		if n > limit {
+			return limited(b.name, start.Add(b.window), "the key %s may send %d in this window: wait, or raise limits.%s", c.Key, limit, b.name)
+		}
+	}
+	return nil
+}
+
+// checkQueue refuses when too much waits already.
+func (g *Gateway) checkQueue(tx store.Tx, now time.Time) error {
+	by, _, err := tx.CountQueued()
+	if err != nil {
+		return err
+	}
+	if n := by[0] + by[1] + by[2] + by[3]; n >= g.o.MaxQueued {
+		return limited("queued", now.Add(time.Minute), "%d messages are queued already (limits.queued): wait until lines have sent some", n)
+	}
+	return nil
+}
+
+// chargeNumber counts one OTP send to a number over all keys.
+func (g *Gateway) chargeNumber(tx store.Tx, number string, now time.Time) error {
+	if err := g.checkNumber(tx, number, now); err != nil {
+		return err
+	}
+	return tx.AddMoment(kindNumber, g.o.Secrets.number(number), now)
+}
+
+// checkNumber refuses when the number has had its OTP sends of the last hour
+// or day; the windows slide, so retry_at is exact.
+func (g *Gateway) checkNumber(tx store.Tx, number string, now time.Time) error {
+	sent, err := tx.Moments(kindNumber, g.o.Secrets.number(number), now.Add(-24*time.Hour))
+	if err != nil {
+		return err
+	}
+	for _, w := range []struct {
+		d     time.Duration
+		limit int
+		name  string
+	}{{time.Hour, g.o.OTP.PerHour, "per_number.hour"}, {24 * time.Hour, g.o.OTP.PerDay, "per_number.day"}} {
+		in := sent
+		for len(in) > 0 && !in[0].After(now.Add(-w.d)) {
+			in = in[1:]
+		}
+		if len(in) >= w.limit {
+			return limited(w.name, in[len(in)-w.limit].Add(w.d), "this number has had its %d codes (otp.%s): wait", w.limit, w.name)
+		}
+	}
+	return nil
+}
+
+// lineBudget says when the line may send the next part; a zero time: now.
+func (l *line) lineBudget(tx store.Tx, now time.Time) (time.Time, error) {
+	for _, b := range []struct {
+		kind   string
+		window time.Duration
+		limit  int
+	}{{kindLineMinute, time.Minute, l.o.PerMinute}, {kindLineDay, 24 * time.Hour, l.o.PerDay}} {
+		start := now.Truncate(b.window)
+		n, err := tx.Counter(b.kind, l.sim(), start)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if n >= b.limit {
+			return start.Add(b.window), nil
+		}
+	}
+	return time.Time{}, nil
+}
+
+// chargeLine counts one part handed to the modem.
+func (l *line) chargeLine(tx store.Tx, now time.Time) error {
+	for kind, window := range map[string]time.Duration{kindLineMinute: time.Minute, kindLineDay: 24 * time.Hour} {
+		if _, err := tx.AddCounter(kind, l.sim(), now.Truncate(window), 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}

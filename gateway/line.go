@@ -1,0 +1,325 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// Back-off between attempts to open a modem. A modem that is absent is looked
+// for at least every three seconds: somebody may be plugging it in.
+const (
+	openBackoff    = 250 * time.Millisecond
+	openBackoffMax = 30 * time.Second
+	absentEvery    = 2 * time.Second
+	statusEvery    = 60 * time.Second
+	offlineEvery   = 5 * time.Second // status of a line without network
+	quietSession   = 30 * time.Second
+)
+
+// line is one modem with its SIM. Its goroutine, keep, is the only one that
+// talks to the modem; what others may read is behind mu.
+type line struct {
+	g    *Gateway
+	o    LineOptions
+	log  *slog.Logger
+	wake chan struct{} // something may be claimed, or a state changed
+	want atomic.Bool   // the SIM is to be read
+
+	heart     heart
+	submitted atomic.Bool // a CMGS was written since the port was opened
+
+	// Owned by keep.
+	current *store.Message // long message with parts still to send
+
+	mu       sync.Mutex
+	state    LineStatus
+	identity driver.Identity
+	block    blockade
+	sending  bool // a part is with the modem
+}
+
+// blockade keeps a line from sending after the network or the SIM refused it
+// as a whole.
+type blockade struct {
+	until time.Time
+	why   string
+	step  time.Duration
+}
+
+func newLine(g *Gateway, o LineOptions) *line {
+	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1)}
+	l.heart.beat()
+	l.state = LineStatus{Name: o.Name, State: "starting", Since: g.started, Simulated: o.Simulated, Port: o.Port, Number: o.Number}
+	return l
+}
+
+// loadLines reads what survives a restart: pauses and the SIM last seen.
+func (g *Gateway) loadLines(ctx context.Context) error {
+	return g.st.View(ctx, func(tx store.Tx) error {
+		known, err := tx.ListLines()
+		for _, k := range known {
+			if l := g.byName[k.Name]; l != nil {
+				l.state.Paused, l.state.ICCID, l.state.IMEI = k.Paused, k.ICCID, k.IMEI
+			}
+		}
+		return err
+	})
+}
+
+// sim is the name under which the SIM's budgets and references are kept.
+func (l *line) sim() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.identity.ICCID != "":
+		return l.identity.ICCID
+	case l.identity.IMSI != "":
+		return "imsi:" + l.identity.IMSI
+	}
+	return "line:" + l.o.Name
+}
+
+// poke wakes the line's loop.
+func (l *line) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keep opens the modem, serves it until it goes, and opens it again. It is
+// the only restart loop and returns only when ctx ends.
+func (l *line) keep(ctx context.Context) error {
+	ch, end := l.g.watch.watch(topicQueue)
+	defer end()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-ch:
+				l.poke()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	defer wg.Wait()
+	for n := 0; ; n++ {
+		began := time.Now()
+		l.heart.beat()
+		err := l.session(ctx)
+		if ctx.Err() != nil {
+			l.setState("stopped", "")
+			return nil
+		}
+		if time.Since(began) > quietSession {
+			n = 0
+		}
+		l.down(err)
+		wait := min(openBackoff<<min(n, 10), openBackoffMax)
+		if errors.Is(err, driver.ErrNoPort) {
+			wait = min(wait, absentEvery)
+		}
+		wait = wait/2 + rand.N(wait/2+1)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// session is one life of the modem, from open to gone. An error says why it
+// ended.
+func (l *line) session(ctx context.Context) (err error) {
+	m, err := l.o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = m.Close() }()
+	l.submitted.Store(false)
+	if err := l.up(ctx, m.Identity()); err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { l.listen(ctx, m) })
+	defer wg.Wait()
+	defer func() { err = errors.Join(err, m.Close()) }()
+	defer l.putBack()
+	return l.serve(ctx, m)
+}
+
+// putBack gives the rest of a long message back to the queue when the
+// session ends between two of its parts.
+func (l *line) putBack() {
+	m := l.current
+	if m == nil {
+		return
+	}
+	l.current = nil
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := l.g.update(ctx, "put-back", func(tx store.Tx) error {
+		return l.g.requeue(tx, m, l.g.clock.now(), "", "the modem went between two parts")
+	})
+	if err != nil {
+		l.log.Warn("cannot give the rest of a long message back; the next start does", "msg", m.ID, "err", err)
+	}
+}
+
+// up records that the line has a modem and which SIM is in it.
+func (l *line) up(ctx context.Context, id driver.Identity) error {
+	l.mu.Lock()
+	changed := l.state.ICCID != "" && id.ICCID != "" && id.ICCID != l.state.ICCID
+	l.identity = id
+	if l.o.Number == "" {
+		l.state.Number = id.Number
+	}
+	l.state.IMEI, l.state.ICCID, l.state.SMSC = id.IMEI, id.ICCID, id.SMSC
+	l.state.Manufacturer, l.state.Model, l.state.Revision = id.Manufacturer, id.Model, id.Revision
+	paused, number := l.state.Paused, l.state.Number
+	l.mu.Unlock()
+	l.log.Info("modem ready", "model", id.Model)
+	return l.g.update(ctx, "line-up", func(tx store.Tx) error {
+		now := l.g.clock.now()
+		err := tx.PutLine(&store.Line{
+			Name: l.o.Name, IMEI: id.IMEI, ICCID: id.ICCID, Number: number, Paused: paused, Simulated: l.o.Simulated, SeenAt: now,
+		})
+		if err == nil && id.ICCID != "" {
+			err = tx.PutSIM(store.SIM{ICCID: id.ICCID, IMSI: id.IMSI, Simulated: l.o.Simulated, SeenAt: now})
+		}
+		if err == nil && changed {
+			l.log.Warn("the SIM has changed: budgets start anew, old reports match nothing")
+			err = l.g.lineEvent(tx, l, "sim-changed", "", now)
+		}
+		if err != nil {
+			return err
+		}
+		return l.g.lineEvent(tx, l, "up", "", now)
+	})
+}
+
+// down records why the line has no modem; once for the same reason.
+func (l *line) down(err error) {
+	if err == nil {
+		err = errors.New("the modem ended the session")
+	}
+	state := "failed"
+	var sim *driver.SIMError
+	switch {
+	case errors.Is(err, driver.ErrNoPort):
+		state = "absent"
+	case errors.As(err, &sim):
+		state = "sim-" + sim.State
+	}
+	detail := err.Error()
+	l.mu.Lock()
+	l.state.Restarts++
+	known := l.state.State == state && l.state.Detail == detail
+	l.state.LastError = detail
+	l.mu.Unlock()
+	if known {
+		return
+	}
+	l.setState(state, detail)
+	l.log.Warn("line is down", "state", state, "err", detail)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := l.g.update(ctx, "line-down", func(tx store.Tx) error {
+		return l.g.lineEvent(tx, l, "down", state, l.g.clock.now())
+	}); err != nil {
+		l.log.Warn("cannot record that the line is down", "err", err)
+	}
+}
+
+func (l *line) setState(state, detail string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state.State != state {
+		l.state.Since = l.g.clock.now()
+	}
+	l.state.State, l.state.Detail = state, detail
+}
+
+// listen takes what the modem says unasked. Status reports and late answers
+// are recorded here, so that a send under way does not delay them.
+func (l *line) listen(ctx context.Context, m Modem) {
+	for s := range m.Signals() {
+		switch s.Kind {
+		case driver.SignalStored:
+			l.want.Store(true)
+			l.poke()
+		case driver.SignalReport:
+			l.takeReport(context.WithoutCancel(ctx), driver.Decode(s.PDU, s.Length))
+		case driver.SignalDirect:
+			l.takeDirect(context.WithoutCancel(ctx), s)
+		case driver.SignalLateResult:
+			l.lateResult(context.WithoutCancel(ctx), s.MR)
+		case driver.SignalFull:
+			l.want.Store(true)
+			l.poke()
+			l.tell(ctx, "storage-full", s.Memory)
+		case driver.SignalCall:
+			l.tell(ctx, "call", "")
+		}
+	}
+}
+
+// tell adds a line event of its own.
+func (l *line) tell(ctx context.Context, event, detail string) {
+	err := l.g.update(ctx, "line-event", func(tx store.Tx) error {
+		return l.g.lineEvent(tx, l, event, detail, l.g.clock.now())
+	})
+	if err != nil && ctx.Err() == nil {
+		l.log.Warn("cannot record an event of the line", "event", event, "err", err)
+	}
+}
+
+// refreshStatus asks the modem for its registration, signal and storage.
+func (l *line) refreshStatus(ctx context.Context, m Modem) error {
+	s, err := m.Status(ctx)
+	if err != nil {
+		return err
+	}
+	registered := s.Registration == "home" || s.Registration == "roaming" || s.Registration == "unknown"
+	l.mu.Lock()
+	was := l.state.Registration
+	l.state.Registration, l.state.Operator, l.state.SignalDBM = s.Registration, s.Operator, s.SignalDBM
+	l.state.Storage = nil
+	for _, m := range s.Storage {
+		l.state.Storage = append(l.state.Storage, StorageStatus{m.Name, m.Used, m.Total})
+	}
+	l.mu.Unlock()
+	if registered {
+		l.setState("up", "")
+	} else {
+		l.setState("no-network", fmt.Sprintf("the network says %s: check the antenna, the SIM and its contract", strings.ToLower(s.Registration)))
+	}
+	if was != s.Registration && registered {
+		l.tell(ctx, "registered", s.Registration)
+	}
+	return nil
+}
+
+// ready says whether the line may send now, and if not, until when to wait
+// (zero: until something changes).
+func (l *line) ready(now time.Time) (ok bool, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.state.Paused, l.state.State != "up":
+		return false, time.Time{}
+	case now.Before(l.block.until):
+		return false, l.block.until
+	}
+	return true, time.Time{}
+}

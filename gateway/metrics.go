@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// metrics are the gateway's measures, in Prometheus' form. What the store
+// knows is read when asked for; the rest counts from the start.
+type metrics struct {
+	g        *Gateway
+	registry *prometheus.Registry
+	submit   prometheus.Histogram
+	messages *prometheus.CounterVec
+	otp      *prometheus.CounterVec
+	inbound  *prometheus.CounterVec
+	lastIn   *prometheus.GaugeVec
+
+	mu    sync.Mutex
+	lines map[string]*lineCounters
+}
+
+type lineCounters struct{ sent, failed, unknown, received uint64 }
+
+func newMetrics(g *Gateway) *metrics {
+	m := &metrics{g: g, registry: prometheus.NewRegistry(), lines: map[string]*lineCounters{}}
+	m.submit = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "modemgate_submit_seconds", Help: "From handing a part to the modem to its answer.",
+		Buckets: []float64{.005, .05, .5, 1, 2, 3, 5, 8, 13, 21, 34, 60, 150},
+	})
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m.messages = counter("modemgate_messages_total", "Messages by the state they entered.", "state")
+	m.otp = counter("modemgate_otp_total", "One-time passwords by what happened: created, resent, approved, wrong, blocked, expired, canceled, failed, locked.", "result")
+	m.inbound = counter("modemgate_inbound_total", "Received SMS.", "line")
+	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
+	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.lastIn, m)
+	return m
+}
+
+// Metrics gathers the measures for Prometheus.
+func (g *Gateway) Metrics() prometheus.Gatherer { return g.metrics.registry }
+
+func (m *metrics) message(s State)    { m.messages.WithLabelValues(string(s)).Inc() }
+func (m *metrics) otpResult(r string) { m.otp.WithLabelValues(r).Inc() }
+
+func (m *metrics) received(line string) {
+	m.inbound.WithLabelValues(line).Inc()
+	m.lastIn.WithLabelValues(line).Set(float64(m.g.clock.now().UnixMilli()) / 1000)
+	m.line(line, func(c *lineCounters) { c.received++ })
+}
+
+// fate counts one part by its outcome.
+func (m *metrics) fate(line, outcome string) {
+	m.line(line, func(c *lineCounters) {
+		switch outcome {
+		case "sent":
+			c.sent++
+		case "unknown":
+			c.unknown++
+		default:
+			c.failed++
+		}
+	})
+}
+
+func (m *metrics) line(name string, fn func(*lineCounters)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.lines[name]
+	if c == nil {
+		c = &lineCounters{}
+		m.lines[name] = c
+	}
+	fn(c)
+}
+
+func (m *metrics) counters(s *LineStatus) {
+	m.line(s.Name, func(c *lineCounters) {
+		s.Sent, s.Failed, s.Unknown, s.Received = c.sent, c.failed, c.unknown, c.received
+	})
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("modemgate_"+name, help, labels, nil)
+}
+
+var (
+	descUp      = desc("line_up", "1 when the line can send.", "line")
+	descState   = desc("line_state", "1 for the present state of the line.", "line", "state")
+	descQueue   = desc("queue_messages", "Messages that wait to be sent.", "priority")
+	descOldest  = desc("queue_oldest_seconds", "Age of the oldest message that waits.")
+	descStorage = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line.", "line")
+	descOutbox  = desc("outbox_events", "Events that wait to be published.")
+	descCommit  = desc("store_commit_seconds", "Time spent in durable commits.")
+)
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descUp, descState, descQueue, descOldest, descStorage, descOutbox, descCommit} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	now := m.g.clock.now()
+	for _, l := range m.g.lines {
+		ok, _ := l.ready(now)
+		l.mu.Lock()
+		name, state, storage := l.o.Name, l.state.State, l.state.Storage
+		l.mu.Unlock()
+		gauge(descUp, bit(ok), name)
+		gauge(descState, 1, name, state)
+		fill := 0.0
+		for _, s := range storage {
+			if s.Total > 0 {
+				fill = max(fill, float64(s.Used)/float64(s.Total))
+			}
+		}
+		gauge(descStorage, fill, name)
+	}
+	_ = m.g.st.View(context.Background(), func(tx store.Tx) error {
+		by, oldest, err := tx.CountQueued()
+		if err != nil {
+			return err
+		}
+		for i, p := range []string{"otp", "high", "normal", "low"} {
+			gauge(descQueue, float64(by[i]), p)
+		}
+		age := 0.0
+		if !oldest.IsZero() {
+			age = now.Sub(oldest).Seconds()
+		}
+		gauge(descOldest, age)
+		waiting, err := tx.CountEvents()
+		gauge(descOutbox, float64(waiting[streamInbound]+waiting[streamStatus]))
+		return err
+	})
+	s := m.g.st.Stats()
+	ch <- prometheus.MustNewConstSummary(descCommit, s.Commits, s.CommitSeconds, nil)
+}
+
+func bit(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// maxAhead is how far ahead a message may be scheduled.
+const maxAhead = 30 * 24 * time.Hour
+
+// Bounds of small members of a request.
+const (
+	maxRef      = 128
+	maxMetadata = 4096
+	minTTL      = time.Second
+	maxTTL      = 63 * 7 * 24 * time.Hour // the longest TP-VP, 3GPP TS 23.040 §9.2.3.12
+)
+
+// CreateMessage accepts a message: when it returns, the message is on the
+// disk and will be sent, or it was refused and nothing was kept.
+func (g *Gateway) CreateMessage(ctx context.Context, r Request, in NewMessage) (MessageView, Answer, error) {
+	fail := func(err error) (MessageView, Answer, error) { return MessageView{}, Answer{}, err }
+	if err := r.Caller.need(ScopeSend); err != nil {
+		return fail(err)
+	}
+	if err := g.storable(); err != nil {
+		return fail(err)
+	}
+	end, err := g.begin(r)
+	if err != nil {
+		return fail(err)
+	}
+	defer end()
+	m, err := g.newMessage(r.Caller, in)
+	if err != nil {
+		return fail(err)
+	}
+	var answer Answer
+	var id string
+	err = g.update(ctx, "accept-message", func(tx store.Tx) error {
+		now := g.clock.now()
+		rec, err := g.replay(tx, r, now)
+		if err != nil {
+			return err
+		}
+		if rec != nil {
+			answer, id = Answer{rec.Status, true}, rec.Resource
+			return nil
+		}
+		if err := g.admit(tx, r.Caller, m, now); err != nil {
+			return err
+		}
+		answer, id = Answer{Status: http.StatusAccepted}, m.ID
+		return g.remember(tx, r, answer.Status, id, now)
+	})
+	if err != nil {
+		return fail(err)
+	}
+	v, err := g.readMessage(ctx, id)
+	return v, answer, err
+}
+
+// admit writes an accepted message: limits, reference, record, event.
+func (g *Gateway) admit(tx store.Tx, c Caller, m *store.Message, now time.Time) error {
+	if err := g.allowed(tx, c, m.To); err != nil {
+		return err
+	}
+	if err := g.chargeKey(tx, c, now); err != nil {
+		return err
+	}
+	if err := g.checkQueue(tx, now); err != nil {
+		return err
+	}
+	return g.insert(tx, m, now)
+}
+
+// insert writes a message with its reference and first event.
+func (g *Gateway) insert(tx store.Tx, m *store.Message, now time.Time) (err error) {
+	if len(m.Parts) > 1 {
+		if m.Reference, err = tx.NextReference(g.o.Secrets.mac("reference", m.To)[:16], m.Wide); err != nil {
+			return err
+		}
+	}
+	if err := tx.InsertMessage(m); err != nil {
+		return err
+	}
+	g.noteRoute(m.Route)
+	tx.Notify(topicQueue)
+	g.metrics.message(m.State)
+	return g.messageEvent(tx, m, now)
+}
+
+// newMessage checks a request and fills in the defaults; it reads no state
+// that could change before the commit but the names of lines.
+func (g *Gateway) newMessage(c Caller, in NewMessage) (*store.Message, error) {
+	to, err := g.number("/to", in.To)
+	if err != nil {
+		return nil, err
+	}
+	encoding, parts, err := g.measure(in.Text)
+	if err != nil {
+		return nil, err
+	}
+	via, err := g.via(in.Via, to)
+	if err != nil {
+		return nil, err
+	}
+	priority, err := parsePriority(in.Priority)
+	if err != nil {
+		return nil, err
+	}
+	now := g.clock.now()
+	m := &store.Message{
+		ID: newID("msg_", now), Key: c.Key, To: to, Text: in.Text, Encoding: encoding, Priority: priority,
+		Route: routeOf(via), Via: via, State: store.Queued, Rev: 1, Report: g.o.Report, OnUnknown: g.o.OnUnknown,
+		Ref: in.Ref, Metadata: in.Metadata, CreatedAt: now, NotBefore: now, Simulated: !g.realLines(),
+		Parts: make([]store.Part, parts),
+	}
+	for i := range m.Parts {
+		m.Parts[i] = store.Part{Index: i + 1, State: store.Queued, Reference: -1, Status: -1}
+	}
+	if in.Report != nil {
+		m.Report = *in.Report
+	}
+	if err := checkLabels(in.Ref, in.Metadata); err != nil {
+		return nil, err
+	}
+	switch in.OnUnknown {
+	case "":
+	case "hold", "resend", "fail":
+		m.OnUnknown = in.OnUnknown
+	default:
+		return nil, invalid("/on_unknown", "on_unknown is hold, resend or fail")
+	}
+	return m, g.schedule(m, in, now)
+}
+
+// schedule sets when a message may be sent and until when.
+func (g *Gateway) schedule(m *store.Message, in NewMessage, now time.Time) error {
+	ttl := g.o.TTL
+	if in.TTL != 0 {
+		ttl = in.TTL
+	}
+	if ttl < minTTL || ttl > maxTTL {
+		return invalid("/ttl", "ttl is between %s and %s", minTTL, maxTTL)
+	}
+	if !in.SendAt.IsZero() && in.SendAt.After(now) {
+		if in.SendAt.After(now.Add(maxAhead)) {
+			return invalid("/send_at", "send_at is at most 30 days ahead")
+		}
+		m.SendAt, m.NotBefore = in.SendAt.UTC(), in.SendAt.UTC()
+	}
+	m.DeadlineAt = m.NotBefore.Add(ttl)
+	return nil
+}
+
+// measure says how a text is encoded and in how many parts it goes.
+func (g *Gateway) measure(text string) (string, int, error) {
+	encoding, parts, err := driver.Measure(text)
+	switch {
+	case errors.Is(err, driver.ErrEmptyText):
+		return "", 0, invalid("/text", "the text is empty")
+	case err != nil:
+		return "", 0, invalid("/text", "%s", err)
+	case parts > g.o.MaxParts:
+		d := "the text needs more parts than messages.max_parts allows: shorten it"
+		return "", 0, &Error{Code: TextTooLong, Detail: d, Fields: []FieldError{{Pointer: "/text", Detail: d}}}
+	}
+	return encoding, parts, nil
+}
+
+func parsePriority(s string) (int, error) {
+	switch s {
+	case "", "normal":
+		return store.PriorityNormal, nil
+	case "high":
+		return store.PriorityHigh, nil
+	case "low":
+		return store.PriorityLow, nil
+	}
+	return 0, invalid("/priority", "priority is high, normal or low")
+}
+
+func checkLabels(ref string, metadata json.RawMessage) error {
+	if len(ref) > maxRef {
+		return invalid("/ref", "ref is at most %d octets", maxRef)
+	}
+	if len(metadata) > maxMetadata {
+		return invalid("/metadata", "metadata is at most %d octets of JSON", maxMetadata)
+	}
+	if len(metadata) == 0 {
+		return nil
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(metadata, &object) != nil || object == nil {
+		return invalid("/metadata", "metadata is a JSON object")
+	}
+	return nil
+}

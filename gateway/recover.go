@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// recover looks at what the last run left under way, before any line works.
+// A part whose intent was written and whose result was not is unknown: it
+// has the grace for a late answer or a report. Messages of lines or routes
+// that are no longer configured are routed anew or ended, in words.
+func (g *Gateway) recover(ctx context.Context) error {
+	return g.update(ctx, "recover", func(tx store.Tx) error {
+		sending, err := tx.InState(store.Sending)
+		if err != nil {
+			return err
+		}
+		for _, id := range sending {
+			if err := g.recoverMessage(tx, id); err != nil {
+				return err
+			}
+		}
+		routes, err := tx.QueueRoutes()
+		if err != nil {
+			return err
+		}
+		for _, r := range routes {
+			g.noteRoute(r)
+		}
+		if !slices.ContainsFunc(routes, g.broken) {
+			return nil
+		}
+		queued, err := tx.InState(store.Queued)
+		if err != nil {
+			return err
+		}
+		for _, id := range queued {
+			if err := g.reroute(tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// broken says whether a route names a line that is not configured.
+func (g *Gateway) broken(route string) bool { return routeOf(g.configured(route)) != route }
+
+// configured lists the lines of a route that exist.
+func (g *Gateway) configured(route string) []string {
+	var left []string
+	for name := range strings.SplitSeq(route, ",") {
+		if g.byName[name] != nil {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+func (g *Gateway) recoverMessage(tx store.Tx, id string) error {
+	m, err := tx.Message(id)
+	if err != nil {
+		return err
+	}
+	if partsIn(m, store.Sending) == 0 && partsIn(m, store.Unknown) == 0 {
+		return g.requeue(tx, m, g.clock.now(), "", "modemgate was stopped between two parts")
+	}
+	if err := setParts(tx, m, store.Sending, store.Unknown); err != nil {
+		return err
+	}
+	return g.unknown(tx, m, "stopped", g.o.Grace)
+}
+
+// reroute makes sure that a queued message can be sent by a line that exists:
+// by those of its route that are left, else by what the configured routes say
+// of its number; what was asked for by name and is gone ends in words.
+func (g *Gateway) reroute(tx store.Tx, id string) error {
+	m, err := tx.Message(id)
+	if err != nil || m.Route == "" || !g.broken(m.Route) {
+		return err
+	}
+	left := g.configured(m.Route)
+	if len(left) == 0 {
+		if partsOut(m) > 0 || len(g.lines) == 0 {
+			return g.unroutable(tx, m)
+		}
+		if left, err = g.via(nil, m.To); err != nil {
+			return err
+		}
+	}
+	route := routeOf(left)
+	g.noteRoute(route)
+	_, err = g.move(tx, m, []State{store.Queued}, store.MessageChange{
+		Route:   &route,
+		History: &store.HistoryEntry{State: store.Queued, At: g.clock.now(), Note: "a line of its route is no longer configured: routed anew"},
+	})
+	return err
+}
+
+// unroutable ends a message that no configured line can take.
+func (g *Gateway) unroutable(tx store.Tx, m *store.Message) error {
+	if err := setParts(tx, m, store.Queued, store.Failed); err != nil {
+		return err
+	}
+	_, err := g.end(tx, m, []State{store.Queued}, store.Failed, "no-such-line", "the line it was to go by is no longer configured")
+	return err
+}
+
+// noteRoute makes a route known to the lines on it.
+func (g *Gateway) noteRoute(route string) {
+	g.routes.Lock()
+	defer g.routes.Unlock()
+	if g.routes.m == nil {
+		g.routes.m = map[string]struct{}{"": {}}
+	}
+	g.routes.m[route] = struct{}{}
+}
+
+// routes lists the routes that this line is on.
+func (l *line) routes() []string {
+	l.g.routes.Lock()
+	defer l.g.routes.Unlock()
+	out := []string{""}
+	for r := range l.g.routes.m {
+		if r != "" && onRoute(r, l.o.Name) {
+			out = append(out, r)
+		}
+	}
+	return out
+}

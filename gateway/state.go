@@ -1,0 +1,182 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// reportWait is how long a sent message waits for its status report before
+// "sent" is its end.
+const reportWait = 24 * time.Hour
+
+// evidenceWait is how long an unknown outcome waits for a late answer before
+// a copy is sent.
+const evidenceWait = 5 * time.Second
+
+// open are the states a message can still leave by itself.
+var openStates = []State{store.Queued, store.Sending, store.Sent, store.Unknown}
+
+// move is one change of state of a message: the conditional update, its
+// history and its events, in the commit of tx. It says whether the state was
+// one of from; m is read anew when it was.
+func (g *Gateway) move(tx store.Tx, m *store.Message, from []State, c store.MessageChange) (bool, error) {
+	c.At = g.clock.now()
+	ok, err := tx.ChangeMessage(m.ID, from, c)
+	if err != nil || !ok {
+		return ok, err
+	}
+	fresh, err := tx.Message(m.ID)
+	if err != nil {
+		return false, err
+	}
+	*m = *fresh
+	if c.State != nil {
+		g.metrics.message(m.State)
+	}
+	if err := g.messageEvent(tx, m, c.At); err != nil {
+		return false, err
+	}
+	return true, g.deliveryChanged(tx, m, c.At)
+}
+
+// end makes the message final in a state and lets its text go.
+func (g *Gateway) end(tx store.Tx, m *store.Message, from []State, s State, code, note string) (bool, error) {
+	now := g.clock.now()
+	c := store.MessageChange{
+		State: &s, Final: ptr(true), EndedAt: &now, DueAt: ptr(time.Time{}), Error: &code,
+		History: &store.HistoryEntry{State: s, At: now, Line: m.Line, Error: code, Note: note},
+	}
+	if m.TextUntil.IsZero() {
+		c.TextUntil = ptr(now.Add(g.o.KeepText))
+	}
+	ok, err := g.move(tx, m, from, c)
+	if err != nil || !ok || m.OTPID == "" {
+		return ok, err
+	}
+	return ok, g.eraseText(tx, m)
+}
+
+// eraseText forgets a text in this commit; the sweeper then truncates the log.
+func (g *Gateway) eraseText(tx store.Tx, m *store.Message) error {
+	if !m.HasText {
+		return nil
+	}
+	m.HasText = false
+	g.askCheckpoint()
+	return tx.EraseText(m.ID)
+}
+
+// sent settles a message all of whose parts the network has taken.
+func (g *Gateway) sent(tx store.Tx, m *store.Message, from []State, note string) error {
+	now := g.clock.now()
+	c := store.MessageChange{
+		State: ptr(store.Sent), Final: ptr(!m.Report), Error: ptr(""), DueAt: ptr(time.Time{}),
+		TextUntil: ptr(now.Add(g.o.KeepText)),
+		History:   &store.HistoryEntry{State: store.Sent, At: now, Line: m.Line, Note: note},
+	}
+	if m.Report {
+		c.DueAt = ptr(now.Add(reportWait))
+	} else {
+		c.EndedAt = &now
+	}
+	ok, err := g.move(tx, m, from, c)
+	if err != nil || !ok || m.OTPID == "" {
+		return err
+	}
+	return g.eraseText(tx, m) // no submission can follow
+}
+
+// requeue gives a message back to the queue until notBefore. Once a part is
+// out, the rest must follow by the same SIM, or the phone cannot join them.
+func (g *Gateway) requeue(tx store.Tx, m *store.Message, notBefore time.Time, code, note string) error {
+	c := store.MessageChange{
+		State: ptr(store.Queued), NotBefore: &notBefore, Error: &code, DueAt: ptr(time.Time{}),
+		History: &store.HistoryEntry{State: store.Queued, At: g.clock.now(), Line: m.Line, Error: code, Note: note},
+	}
+	if partsIn(m, store.Queued) < len(m.Parts) {
+		c.Route = ptr(m.Line)
+		g.noteRoute(m.Line)
+	}
+	_, err := g.move(tx, m, []State{store.Sending}, c)
+	tx.Notify(topicQueue)
+	return err
+}
+
+// unknown settles a message with a part of unknown outcome by its policy.
+// grace is how long evidence may still come before the policy acts.
+func (g *Gateway) unknown(tx store.Tx, m *store.Message, code string, grace time.Duration) error {
+	now := g.clock.now()
+	c := store.MessageChange{
+		State: ptr(store.Unknown), Error: &code, DueAt: ptr(now.Add(grace)),
+		History: &store.HistoryEntry{State: store.Unknown, At: now, Line: m.Line, Error: code, Note: "the modem took the text and no answer came"},
+	}
+	ok, err := g.move(tx, m, []State{store.Sending}, c)
+	if err != nil || !ok || (grace > evidenceWait || g.mayResend(m, now)) {
+		return err
+	}
+	return g.decideUnknown(tx, m)
+}
+
+// mayResend says whether the one automatic copy is still open.
+func (g *Gateway) mayResend(m *store.Message, now time.Time) bool {
+	return m.OnUnknown == "resend" && m.Resends == 0 && m.HasText && now.Before(m.DeadlineAt)
+}
+
+// decideUnknown applies on_unknown when no evidence has come.
+func (g *Gateway) decideUnknown(tx store.Tx, m *store.Message) error {
+	now := g.clock.now()
+	unknown := []State{store.Unknown}
+	if g.mayResend(m, now) {
+		return g.resend(tx, m, "no answer came: one copy is sent", false)
+	}
+	if m.OnUnknown == "fail" {
+		if err := setParts(tx, m, store.Unknown, store.Failed); err != nil {
+			return err
+		}
+		_, err := g.end(tx, m, unknown, store.Failed, "outcome-unknown", "messages.on_unknown is fail")
+		return err
+	}
+	// A held message keeps its text until somebody resolves it; an OTP's is
+	// worthless after its deadline and goes then.
+	c := store.MessageChange{Final: ptr(true), EndedAt: &now, DueAt: ptr(time.Time{})}
+	_, err := g.move(tx, m, unknown, c)
+	return err
+}
+
+// resend queues the parts of unknown outcome once more.
+func (g *Gateway) resend(tx store.Tx, m *store.Message, note string, byHand bool) error {
+	now := g.clock.now()
+	if err := setParts(tx, m, store.Unknown, store.Queued); err != nil {
+		return err
+	}
+	c := store.MessageChange{
+		State: ptr(store.Queued), Final: ptr(false), EndedAt: ptr(time.Time{}), DueAt: ptr(time.Time{}), NotBefore: &now,
+		TextUntil: ptr(time.Time{}), PossibleDuplicate: ptr(true), Error: ptr(""), AddResends: 1,
+		Route:   ptr(routeOf(m.Via)),
+		History: &store.HistoryEntry{State: store.Queued, At: now, Note: note},
+	}
+	if partsIn(m, store.Unknown)+partsIn(m, store.Queued) < len(m.Parts) {
+		c.Route = ptr(m.Line) // the other parts went by this line
+	}
+	if byHand {
+		c.DeadlineAt = ptr(now.Add(m.DeadlineAt.Sub(m.NotBefore)))
+		if m.DeadlineAt.After(*c.DeadlineAt) {
+			c.DeadlineAt = nil
+		}
+	}
+	g.noteRoute(*c.Route)
+	tx.Notify(topicQueue)
+	_, err := g.move(tx, m, []State{store.Unknown}, c)
+	return err
+}
+
+// askCheckpoint asks the sweeper to make erasures final on the disk.
+func (g *Gateway) askCheckpoint() {
+	select {
+	case g.erasing <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/modemgate/modemgate/gateway/phone"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// Status reads the state of the whole installation.
+func (g *Gateway) Status(ctx context.Context, r Request) (Status, error) {
+	if err := r.Caller.need(ScopeStatus); err != nil {
+		return Status{}, err
+	}
+	s := Status{Version: g.o.Version, Site: g.o.Site, StartedAt: g.started, Clock: "ok"}
+	var err error
+	if s.Lines, err = g.Lines(ctx, r); err != nil {
+		return s, err
+	}
+	if s.Queue, err = g.Queue(ctx, r); err != nil {
+		return s, err
+	}
+	if s.NATS, err = g.natsStatus(ctx); err != nil {
+		return s, err
+	}
+	g.disk.mu.Lock()
+	s.Store = StoreStatus{Bytes: g.st.Stats().Bytes, FreeBytes: g.disk.free, Writable: g.disk.err == "", Error: g.disk.err}
+	g.disk.mu.Unlock()
+	for _, l := range s.Lines {
+		if l.State != "up" {
+			s.Problems = append(s.Problems, fmt.Sprintf("line %s is %s: %s", l.Name, l.State, l.Detail))
+		} else if l.Detail != "" {
+			s.Problems = append(s.Problems, fmt.Sprintf("line %s: %s", l.Name, l.Detail))
+		}
+	}
+	if len(s.Lines) == 0 {
+		s.Problems = append(s.Problems, "no line is configured: set modems.list or modems.simulate")
+	}
+	if s.NATS.Error != "" {
+		s.Problems = append(s.Problems, "NATS: "+s.NATS.Error)
+	}
+	if s.Store.Error != "" {
+		s.Problems = append(s.Problems, s.Store.Error)
+	}
+	if p := g.clock.problem(); p != "" {
+		s.Clock = p
+		s.Problems = append(s.Problems, p)
+	}
+	if s.Queue.Held > 0 {
+		s.Problems = append(s.Problems, fmt.Sprintf("%d restored messages are held: modemgate queue release or modemgate queue drop", s.Queue.Held))
+	}
+	s.Healthy = len(s.Problems) == 0
+	return s, nil
+}
+
+func (g *Gateway) natsStatus(ctx context.Context) (NATSStatus, error) {
+	var n NATSStatus
+	if g.o.Bus != nil {
+		b := g.o.Bus.State()
+		n = NATSStatus{Connected: b.Connected, Embedded: b.Embedded, Addr: b.Addr, Since: b.Since, Error: b.Error}
+		if !b.Connected && n.Error == "" {
+			n.Error = "not connected: events wait in the store"
+		}
+	}
+	err := g.st.View(ctx, func(tx store.Tx) error {
+		waiting, err := tx.CountEvents()
+		n.Waiting = waiting[streamInbound] + waiting[streamStatus]
+		return err
+	})
+	return n, err
+}
+
+// Queue says what waits to be sent.
+func (g *Gateway) Queue(ctx context.Context, r Request) (QueueStatus, error) {
+	if err := r.Caller.need(ScopeStatus); err != nil {
+		return QueueStatus{}, err
+	}
+	var q QueueStatus
+	err := g.st.View(ctx, func(tx store.Tx) error {
+		by, oldest, err := tx.CountQueued()
+		if err != nil {
+			return err
+		}
+		q = QueueStatus{OTP: by[store.PriorityOTP], High: by[store.PriorityHigh], Normal: by[store.PriorityNormal], Low: by[store.PriorityLow], OldestAt: oldest}
+		q.Held, err = tx.CountHeld()
+		return err
+	})
+	return q, err
+}
+
+// Lines reads the state of all lines.
+func (g *Gateway) Lines(ctx context.Context, r Request) ([]LineStatus, error) {
+	if err := r.Caller.need(ScopeStatus); err != nil {
+		return nil, err
+	}
+	out := make([]LineStatus, 0, len(g.lines))
+	for _, l := range g.lines {
+		s, err := l.status(ctx, r.Caller)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// Line reads the state of one line.
+func (g *Gateway) Line(ctx context.Context, r Request, name string) (LineStatus, error) {
+	if err := r.Caller.need(ScopeStatus); err != nil {
+		return LineStatus{}, err
+	}
+	l := g.byName[name]
+	if l == nil {
+		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
+	}
+	return l.status(ctx, r.Caller)
+}
+
+func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
+	now := l.g.clock.now()
+	l.mu.Lock()
+	s := l.state
+	s.Storage = append([]StorageStatus(nil), s.Storage...)
+	block := l.block
+	l.mu.Unlock()
+	l.g.metrics.counters(&s)
+	switch {
+	case s.Paused && s.State == "up":
+		s.State, s.Detail = "paused", "it receives and does not send: modemgate or the API resumes it"
+	case s.State == "up" && now.Before(block.until):
+		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", block.why, block.until.Format(time.RFC3339))
+	}
+	if s.State == "up" && s.Detail == "" {
+		for _, m := range s.Storage {
+			if m.Total > 0 && m.Used*10 >= m.Total*8 {
+				s.Detail = fmt.Sprintf("the memory %s is %d of %d full", m.Memory, m.Used, m.Total)
+			}
+		}
+	}
+	if !c.admin() {
+		s.IMEI, s.ICCID, s.Number = maskID(s.IMEI), maskID(s.ICCID), phone.Mask(s.Number)
+	}
+	err := l.g.st.View(ctx, func(tx store.Tx) error {
+		n, err := tx.Counter(kindLineDay, l.sim(), now.Truncate(24*time.Hour))
+		s.PartsToday = n
+		return err
+	})
+	return s, err
+}
+
+// maskID keeps the last four characters of an IMEI or ICCID.
+func maskID(s string) string {
+	if len(s) <= 4 {
+		return s
+	}
+	return "…" + s[len(s)-4:]
+}
+
+// PauseLine stops the sending of a line; it goes on receiving. It survives
+// restarts.
+func (g *Gateway) PauseLine(ctx context.Context, r Request, name string) (LineStatus, error) {
+	return g.pause(ctx, r, name, true)
+}
+
+// ResumeLine lets a paused line send again.
+func (g *Gateway) ResumeLine(ctx context.Context, r Request, name string) (LineStatus, error) {
+	return g.pause(ctx, r, name, false)
+}
+
+func (g *Gateway) pause(ctx context.Context, r Request, name string, on bool) (LineStatus, error) {
+	if err := r.Caller.need(ScopeAdmin); err != nil {
+		return LineStatus{}, err
+	}
+	l := g.byName[name]
+	if l == nil {
+		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
+	}
+	event := map[bool]string{true: "paused", false: "resumed"}[on]
+	err := g.update(ctx, "pause", func(tx store.Tx) error {
+		l.mu.Lock()
+		rec := store.Line{
+			Name: name, IMEI: l.state.IMEI, ICCID: l.state.ICCID, Number: l.state.Number, Paused: on,
+			Simulated: l.o.Simulated, SeenAt: g.clock.now(),
+		}
+		l.mu.Unlock()
+		if err := tx.PutLine(&rec); err != nil {
+			return err
+		}
+		return g.lineEvent(tx, l, event, "by "+r.Caller.Key, g.clock.now())
+	})
+	if err != nil {
+		return LineStatus{}, err
+	}
+	l.mu.Lock()
+	l.state.Paused = on
+	l.mu.Unlock()
+	l.poke()
+	return l.status(ctx, r.Caller)
+}
