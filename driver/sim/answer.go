@@ -213,7 +213,7 @@ func insertChatter(where string, resp, urc []byte) []byte {
 		at = min(2+max(first-2, 0)/2, len(resp))
 	case WhereJoined:
 		at = min(first, len(resp))
-		urc = bytes.TrimLeft(urc, "\r\n")
+		urc = bytes.Trim(urc, "\r\n")
 	}
 	out := append([]byte{}, resp[:at]...)
 	return append(append(out, urc...), resp[at:]...)

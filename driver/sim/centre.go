@@ -121,8 +121,11 @@ func (n *Network) enqueue(m *Modem, msg *message) {
 		n.lanes[key] = l
 	}
 	l.queue = append(l.queue, msg)
+	first := len(l.queue) == 1
 	n.mu.Unlock()
-	n.push(key)
+	if first { // others wait behind one that is on its way or held
+		n.push(key)
+	}
 }
 
 // push tries the first message of a lane.
@@ -158,8 +161,8 @@ func (n *Network) attempted(key laneKey, msg *message, r receipt) {
 		n.push(key)
 		return
 	}
-	first := !msg.held
-	msg.held = true
+	first := !msg.held && r != receiptBusy
+	msg.held = msg.held || first
 	if !l.armed {
 		l.armed = true
 		n.sched.after(n.opt.RetryInterval, func() {

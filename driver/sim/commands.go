@@ -185,7 +185,7 @@ func setting(s *session, c command, value *int, allowed []int) answer {
 
 // ranges gives values as test commands show them, such as (0-2) or (0,2).
 func ranges(values []int) string {
-	if n := len(values); n > 1 && values[n-1]-values[0] == n-1 {
+	if n := len(values); n > 2 && values[n-1]-values[0] == n-1 {
 		return "(" + strconv.Itoa(values[0]) + "-" + strconv.Itoa(values[n-1]) + ")"
 	}
 	texts := make([]string, len(values))

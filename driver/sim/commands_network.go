@@ -62,7 +62,9 @@ var regNames = [3]string{"+CREG", "+CGREG", "+CEREG"}
 func (m *Modem) registrationChanged() {
 	if s := m.sess; s != nil {
 		for domain, name := range regNames {
-			if n := s.set.reg[domain]; n > 0 {
+			changed := m.radio.told[domain] != m.stat(domain)
+			m.radio.told[domain] = m.stat(domain)
+			if n := s.set.reg[domain]; n > 0 && changed {
 				m.unsolicited(name + ": " + m.regText(domain, n))
 			}
 		}

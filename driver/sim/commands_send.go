@@ -71,19 +71,23 @@ func indexOf(list []string, s string) int {
 }
 
 func (m *Modem) bodyOctet(s *session, c byte) {
+	if c == ctrlZ || c == escape {
+		m.endBody(s, c == ctrlZ)
+		return
+	}
 	if len(s.send.body) < maxBody {
 		s.send.body = append(s.send.body, c)
 	}
-	echo := s.set.echo || m.under(FaultEcho)
-	if s.set.cmgf == 1 && c == '\r' && s.send.to != "" {
-		m.put(s, []byte("\r\n> "))
-	} else if echo {
-		m.put(s, []byte{c})
+	if s.set.cmgf == 1 && c == '\r' {
+		m.queue(s, []byte("\r\n> "))
+	} else if s.set.echo || m.under(FaultEcho) {
+		m.queue(s, []byte{c})
 	}
 }
 
 // endBody acts on Ctrl-Z, or on ESC, which gives the message up.
 func (m *Modem) endBody(s *session, sent bool) {
+	m.flush(s)
 	s.phase = phaseCommand
 	s.resp = s.resp[:0]
 	line := s.send.line
@@ -174,6 +178,7 @@ func (m *Modem) textSubmit(s *session) (sub submit, sca string, a answer) {
 // transmit is the way of a SUBMIT over the air and the answer to it.
 func (m *Modem) transmit(s *session, line string, sub submit, sca string) answer {
 	s.phase = phaseRadio
+	m.release(s)
 	m.onAir(s)
 	if s.dead() || m.hung || m.deaf {
 		return silent
@@ -202,6 +207,7 @@ func (m *Modem) transmit(s *session, line string, sub submit, sca string) answer
 	m.net.accept(m, sub, m.take(FaultNoReport, line) == nil)
 	if first {
 		s.phase = phaseRadio
+		m.release(s)
 		m.box.run()
 	}
 	m.at(PointAccepted, line)

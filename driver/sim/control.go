@@ -102,7 +102,9 @@ func respond(w http.ResponseWriter, do func() (any, error)) {
 func answerJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(body)
 }
 
 // read decodes a body strictly; an empty one is as good as {}.

@@ -185,15 +185,19 @@ func (m *Modem) later(d time.Duration, f func()) {
 
 // at passes a point: faults strike, the hook runs.
 func (m *Modem) at(point Point, line string) {
+	hook := m.hook.Load()
+	if hook == nil && len(m.faults) == 0 {
+		return
+	}
+	if m.sess != nil && (point == PointPrompt || point == PointAnswered || point == PointListed) {
+		m.drain(m.sess)
+	}
 	for _, kind := range pointFaults {
-		if len(m.faults) == 0 {
-			break
-		}
 		if f := m.takeAt(kind, line, point); f != nil {
 			m.strike(*f)
 		}
 	}
-	if hook := m.hook.Load(); hook != nil {
+	if hook != nil {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

@@ -18,7 +18,7 @@ const centreNumber = "+999000000"
 type Options struct {
 	Modems         int           // 0: one
 	Dir            string        // of the links modem0, …; made if missing; empty: a temporary one, removed by Close
-	Profile        string        // one of Profiles; empty: generic
+	Profile        string        // one of Profiles, or several with commas, which the modems take in turn; empty: generic
 	SubmitDelay    time.Duration // time the radio takes for a submission
 	LinkHold       time.Duration // what a submission over a link held by +CMMS takes less
 	DeliverDelay   time.Duration // from acceptance to delivery
@@ -54,7 +54,7 @@ type Network struct {
 
 // New starts a network. Close ends it.
 func New(o Options) (*Network, error) {
-	prof, err := findProfile(o.Profile)
+	profs, err := findProfiles(o.Profile)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func New(o Options) (*Network, error) {
 		opt: o, dir: o.Dir, sched: newScheduler(), journal: journal{max: max(o.JournalSize, 0)},
 		phones: map[string]*Phone{}, lanes: map[laneKey]*lane{},
 	}
-	if err := n.start(prof); err != nil {
+	if err := n.start(profs); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
@@ -86,7 +86,7 @@ func setDefault[T comparable](v *T, to T) {
 	}
 }
 
-func (n *Network) start(prof profile) (err error) {
+func (n *Network) start(profs []profile) (err error) {
 	if n.dir == "" {
 		if n.dir, err = os.MkdirTemp("", "modems-"); err != nil {
 			return err
@@ -100,7 +100,7 @@ func (n *Network) start(prof profile) (err error) {
 		return fmt.Errorf("directory for the links of simulated modems: %w", err)
 	}
 	for i := range n.opt.Modems {
-		m, err := newModem(n, i, prof)
+		m, err := newModem(n, i, profs[i%len(profs)])
 		if err != nil {
 			return err
 		}

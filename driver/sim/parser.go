@@ -11,35 +11,26 @@ func (m *Modem) feed(s *session, chunk []byte) {
 	if m.net.opt.Baud > 0 {
 		m.pause(m.lineTime(len(chunk)), s.gone)
 	}
-	echoed := 0
-	echo := func(upTo int) {
-		if (s.set.echo || m.under(FaultEcho)) && upTo > echoed {
-			m.put(s, chunk[echoed:upTo])
-		}
-		echoed = upTo
-	}
-	for i, c := range chunk {
-		if s.dead() || m.hung {
+	for _, c := range chunk {
+		if s.dead() || m.hung || m.deaf {
 			return
 		}
 		if s.phase == phasePrompt {
-			if c == ctrlZ || c == escape {
-				echo(i)
-				echoed = i + 1
-				m.endBody(s, c == ctrlZ)
-			} else {
-				m.bodyOctet(s, c)
+			m.bodyOctet(s, c)
+		} else {
+			if s.set.echo || m.under(FaultEcho) {
+				m.queue(s, []byte{c})
 			}
-			continue
+			if line, ok := s.octet(c); ok {
+				m.flush(s)
+				m.execute(s, line)
+			}
 		}
-		if line, ok := s.octet(c); ok {
-			echo(i + 1)
-			m.execute(s, line)
+		if s.phase == phaseCommand || s.phase == phaseRadio { // it ended without an answer
+			m.idle(s)
 		}
 	}
-	if !s.dead() && !m.hung {
-		echo(len(chunk))
-	}
+	m.flush(s)
 }
 
 const (
@@ -87,7 +78,10 @@ func nextCommand(line string) (one, rest string) {
 	if line == "" {
 		return "", ""
 	}
-	if strings.IndexByte("+^#*$!%", line[0]) >= 0 || line[0] == 'D' || line[0] == 'd' {
+	if line[0] == 'D' || line[0] == 'd' {
+		return line, ""
+	}
+	if strings.IndexByte("+^#*$!%", line[0]) >= 0 {
 		end := endOfExtended(line)
 		return strings.TrimSpace(line[:end]), line[min(end+1, len(line)):]
 	}

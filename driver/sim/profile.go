@@ -147,15 +147,19 @@ var optionalCommands = []string{"+CMEE", "+CGMI", "+CGMM", "+CGMR", "+GMI", "+GM
 	"+CGREG", "+CEREG", "+COPS", "+CSQ", "+CSCA", "+CSCS", "+CSMS", "+CPMS", "+CMMS", "+CSMP", "+CSDH", "+CUSD", "+CLIP",
 	"+CNUM", "+GCAP", "+CLCK", "+CPBS", "+CPBR", "+CNMI", "+CNMA", "+CCLK", "+CPINR", "+CRSM", "+CPAS", "I"}
 
-func findProfile(name string) (profile, error) {
-	if name == "" {
-		name = "generic"
+// findProfiles reads a comma-separated list of names; empty is generic.
+func findProfiles(names string) (list []profile, err error) {
+	if names == "" {
+		names = "generic"
 	}
-	make, ok := profiles[name]
-	if !ok {
-		return profile{}, fmt.Errorf("simulated modem profile %q is unknown: use one of %s", name, strings.Join(Profiles(), ", "))
+	for name := range strings.SplitSeq(names, ",") {
+		make, ok := profiles[strings.TrimSpace(name)]
+		if !ok {
+			return nil, fmt.Errorf("simulated modem profile %q is unknown: use %s", name, strings.Join(Profiles(), ", "))
+		}
+		list = append(list, make())
 	}
-	return make(), nil
+	return list, nil
 }
 
 // Profiles lists the names that [Options.Profile] takes.

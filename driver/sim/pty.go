@@ -64,6 +64,28 @@ func (p *port) flow(on bool) {
 	}
 }
 
+// write gives the opener what fits into the buffer of the pty, without waiting
+// for it to read, and counts it.
+func (p *port) write(b []byte) (n int) {
+	c, err := p.master.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = c.Write(func(fd uintptr) bool {
+		n, _ = unix.Write(int(fd), b)
+		return true
+	})
+	return max(n, 0)
+}
+
+// unread counts the octets that the opener could read now.
+func (p *port) unread() (n int) {
+	if c, err := p.slave.SyscallConn(); err == nil {
+		_ = c.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), ioctlUnread) })
+	}
+	return n
+}
+
 // close hangs up: an opener's Read ends, its Write gives EIO.
 func (p *port) close() {
 	p.once.Do(func() {

@@ -4,6 +4,7 @@ import "golang.org/x/sys/unix"
 
 const (
 	ioctlGetTermios = unix.TIOCGETA
+	ioctlUnread     = 0x4004667F // FIONREAD
 	ioctlSetTermios = unix.TIOCSETA
 )
 

@@ -4,6 +4,7 @@ import "golang.org/x/sys/unix"
 
 const (
 	ioctlGetTermios = unix.TCGETS
+	ioctlUnread     = unix.TIOCINQ
 	ioctlSetTermios = unix.TCSETS
 )
 

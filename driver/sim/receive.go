@@ -13,6 +13,7 @@ const (
 	receiptTaken  receipt = iota
 	receiptFull           // memory capacity exceeded: the centre waits for space
 	receiptAbsent         // not reachable: the centre waits for the modem
+	receiptBusy           // a direct delivery waits for +CNMA first
 )
 
 // directDelivery is a +CMT or +CDS that waits for +CNMA.
@@ -38,7 +39,12 @@ func (m *Modem) receive(msg *message) receipt {
 	if m.replace(r, msg) {
 		return receiptTaken
 	}
-	if m.direct(r, msg.class) {
+	if m.routed(msg.class) {
+		if len(m.pending) > 0 {
+			return receiptBusy
+		}
+		m.indicate(m.directText("+CMT", r))
+		m.awaitAck(directDelivery{r, msg.class})
 		return receiptTaken
 	}
 	if !m.keep(r, msg.class) {
@@ -77,22 +83,12 @@ func (m *Modem) replace(r *record, msg *message) bool {
 	return false
 }
 
-// direct routes a message to the host as +CNMI <mt> asks: 2 all, 3 class 3;
-// flash messages (class 0) also under 1, as most modems do.
-func (m *Modem) direct(r *record, class int) bool {
-	s := m.sess
-	mt := s.set.cnmi[1]
-	switch {
-	case mt == 2 && class != 2, mt == 3 && class == 3, mt > 0 && class == 0:
-	default:
-		return false
-	}
-	if s.set.csms == 1 && len(m.pending) > 0 { // one at a time, until +CNMA
-		return false
-	}
-	m.indicate(m.directText("+CMT", r))
-	m.awaitAck(directDelivery{r, class})
-	return true
+// routed tells whether +CNMI <mt> routes a message to the host: 2 all but
+// those for the SIM, 3 class 3; flash messages (class 0) also under 1, as most
+// modems do.
+func (m *Modem) routed(class int) bool {
+	mt := m.sess.set.cnmi[1]
+	return mt == 2 && class != 2 || mt == 3 && class == 3 || mt > 0 && class == 0
 }
 
 func (m *Modem) directText(code string, r *record) string {
@@ -133,6 +129,7 @@ func (m *Modem) awaitAck(d directDelivery) {
 		if d.class != reportClass {
 			m.keep(d.rec, d.class)
 		}
+		m.net.reachable(m)
 	})
 }
 
@@ -155,6 +152,7 @@ func cnma(m *Modem, s *session, c command) answer {
 	if n == 2 && d.class != reportClass {
 		m.keep(d.rec, d.class)
 	}
+	m.net.reachable(m)
 	return ok
 }
 
@@ -202,6 +200,9 @@ func (m *Modem) receiveMemory() string {
 func (m *Modem) receiveReport(r *record) receipt {
 	switch m.sess.set.cnmi[3] {
 	case 1:
+		if len(m.pending) > 0 {
+			return receiptBusy
+		}
 		m.indicate(m.directText("+CDS", r))
 		m.awaitAck(directDelivery{r, reportClass})
 	case 2:

@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"errors"
-	"os"
-	"time"
-)
+import "time"
 
 type phase int
 
@@ -18,21 +14,22 @@ const (
 // session is the time between a plug and an unplug, with all that a power
 // cycle resets.
 type session struct {
-	port     *port
-	in       chan []byte
-	gone     chan struct{}
-	out      []byte
-	flushing bool
-	set      settings
-	phase    phase
-	line     []byte // of the command being typed
-	started  bool   // "AT" was seen
-	last     string // for A/
-	resp     []byte // the answer being made
-	held     [][]byte
-	send     sendState
-	ussd     bool // a USSD menu is open
-	passed   []passage
+	port    *port
+	in      chan []byte
+	gone    chan struct{}
+	out     []byte
+	resting bool          // a flush is scheduled
+	backoff time.Duration // of a host that does not read
+	set     settings
+	phase   phase
+	line    []byte // of the command being typed
+	started bool   // "AT" was seen
+	last    string // for A/
+	resp    []byte // the answer being made
+	held    [][]byte
+	send    sendState
+	ussd    bool // a USSD menu is open
+	passed  []passage
 }
 
 // passage is a point that the command line passes with its answer.
@@ -65,6 +62,7 @@ func (m *Modem) powerOn() {
 		m.sim.reference = 0
 	}
 	m.sim.powerOn()
+	m.radio.told = [3]int{m.stat(0), m.stat(1), m.stat(2)}
 	for _, urc := range m.prof.boot {
 		m.unsolicited(urc)
 	}
@@ -166,52 +164,64 @@ func (s *session) read(group interface{ Done() }) {
 	}
 }
 
-const (
-	outLimit  = 64 << 10 // octets kept for a host that does not read; more is lost
-	writeWait = 20 * time.Millisecond
-)
+const outLimit = 64 << 10 // octets kept for a host that does not read; more is lost
 
 // put sends octets to the host, after those that wait.
 func (m *Modem) put(s *session, b []byte) {
-	if s == nil || m.hung || s.dead() || len(s.out)+len(b) > outLimit {
-		return
-	}
-	s.out = append(s.out, b...)
+	m.queue(s, b)
 	m.flush(s)
 }
 
+// queue adds octets to those that the next flush sends.
+func (m *Modem) queue(s *session, b []byte) {
+	if !m.hung && !s.dead() && len(s.out)+len(b) <= outLimit {
+		s.out = append(s.out, b...)
+	}
+}
+
+// flush writes what the host and the speed of the line take at once, and
+// comes back for the rest. It never waits.
 func (m *Modem) flush(s *session) {
-	if s.flushing {
+	if s.resting || len(s.out) == 0 || s.dead() {
 		return
 	}
-	s.flushing = true
-	defer func() { s.flushing = false }()
-	for sent := 0; ; {
-		if s.dead() || m.closing() || sent == len(s.out) {
-			s.out = s.out[:0]
-			return
+	chunk, rest := s.out, time.Duration(0)
+	if baud := m.net.opt.Baud; baud > 0 {
+		chunk = chunk[:min(len(chunk), max(baud/2500, 1))] // 4 ms
+		rest = m.lineTime(len(chunk))
+	}
+	n := s.port.write(chunk)
+	s.out = append(s.out[:0], s.out[n:]...)
+	switch {
+	case n == 0: // the host does not read
+		s.backoff = min(max(2*s.backoff, time.Millisecond), 50*time.Millisecond)
+		rest = s.backoff
+	default:
+		s.backoff = 0
+	}
+	if rest == 0 && len(s.out) > 0 {
+		rest = time.Millisecond
+	}
+	if rest > 0 {
+		s.resting = true
+		m.later(rest, func() {
+			s.resting = false
+			m.flush(s)
+		})
+	}
+}
+
+// drain waits until the host has read all that was written for it; for a host
+// that does not read, not long.
+func (m *Modem) drain(s *session) {
+	for (len(s.out) > 0 || s.resting) && !s.dead() && !m.closing() {
+		m.pause(time.Millisecond, s.gone)
+	}
+	for tries, empty := 100, 0; tries > 0 && empty < 2 && !s.dead() && !m.closing(); tries-- {
+		if empty++; s.port.unread() > 0 {
+			empty = 0
 		}
-		chunk := s.out[sent:]
-		if m.net.opt.Baud > 0 {
-			chunk = chunk[:min(len(chunk), max(m.net.opt.Baud/1000, 1))]
-			m.pause(m.lineTime(len(chunk)), s.gone)
-			if s.dead() {
-				continue
-			}
-		}
-		_ = s.port.master.SetWriteDeadline(time.Now().Add(writeWait))
-		n, err := s.port.master.Write(chunk)
-		sent += n
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			m.pause(writeWait, s.gone) // the host does not read
-		} else if err != nil {
-			s.out = s.out[:0]
-			return
-		}
-		if sent > outLimit/2 {
-			s.out = append(s.out[:0], s.out[sent:]...)
-			sent = 0
-		}
+		m.pause(time.Millisecond, s.gone)
 	}
 }
 
@@ -239,6 +249,11 @@ func (m *Modem) unsolicited(text string) {
 // idle ends a command: what was held back follows its answer.
 func (m *Modem) idle(s *session) {
 	s.phase = phaseIdle
+	m.release(s)
+}
+
+// release sends the unsolicited codes that were held back.
+func (m *Modem) release(s *session) {
 	for _, b := range s.held {
 		m.log.add("< " + string(b[2:len(b)-len(m.prof.lineEnd)]))
 		m.put(s, b)

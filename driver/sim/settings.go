@@ -32,6 +32,7 @@ func (m *Modem) startSettings() settings {
 type radio struct {
 	on        bool
 	stat      [3]int    // +CREG, +CGREG, +CEREG; 3GPP TS 27.007 §7.2 <stat>
+	told      [3]int    // what the host knows of stat
 	signal    int       // <rssi> of +CSQ
 	linkUntil time.Time // +CMMS holds the link so long
 }
