@@ -52,6 +52,9 @@ type port struct {
 // errPortClosed is what Read and Write report after our own Close, and only then.
 var errPortClosed = errors.New("port is closed")
 
+// errWriteTimeout says that the device did not take what was written in time.
+var errWriteTimeout = errors.New("write timed out, the device takes no octets")
+
 // openPort locks and opens a serial device at the given speed.
 func openPort(o Options) (*port, error) {
 	name, err := filepath.EvalSymlinks(o.Port)
@@ -162,7 +165,7 @@ func (p *port) Write(b []byte) (n int, err error) {
 		n += max(k, 0)
 		switch {
 		case err == unix.EAGAIN:
-			if err := p.wait(unix.POLLOUT, deadline); err != nil {
+			if err := p.waitForRoom(deadline); err != nil {
 				p.poisoned = err
 				return n, err
 			}
@@ -174,6 +177,20 @@ func (p *port) Write(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// waitForRoom blocks until a write may succeed. Not every tty keeps POLLOUT
+// to itself while it has no room, hence the pause, which bounds the retries.
+func (p *port) waitForRoom(deadline time.Time) error {
+	if err := p.wait(unix.POLLOUT, deadline); err != nil {
+		return err
+	}
+	const pause = 2 * time.Millisecond
+	err := p.wait(0, time.Now().Add(pause))
+	if errors.Is(err, errWriteTimeout) && time.Now().Before(deadline) {
+		return nil
+	}
+	return err
+}
+
 // wait blocks until the device is ready for events, the deadline has passed
 // (the zero time never does) or Close begins. A hang-up counts as ready: the
 // read or write that follows reports it.
@@ -183,7 +200,7 @@ func (p *port) wait(events int16, deadline time.Time) error {
 		if !deadline.IsZero() {
 			left := time.Until(deadline)
 			if left <= 0 {
-				return fmt.Errorf("%w: %s takes no octets, write timed out", ErrGone, p.name)
+				return fmt.Errorf("%w: %w: %s", ErrGone, errWriteTimeout, p.name)
 			}
 			ms = int(left/time.Millisecond) + 1
 		}
