@@ -20,7 +20,7 @@ func (s *sqliteStore) Backup(ctx context.Context, path string) error {
 	}
 	s.copies.Lock()
 	defer s.copies.Unlock()
-	c, err := sqliteOpen(ctx, s.path, "read")
+	c, err := sqliteOpen(ctx, s.path, "write") // VACUUM INTO wants no query_only
 	if err != nil {
 		return fmt.Errorf("store: backup: %w", sqliteError(err, s.o.Dir))
 	}
@@ -58,7 +58,7 @@ func checkBackup(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return err
 	}
-	c, err := sqliteOpen(ctx, path, "copy")
+	c, err := sqliteOpen(ctx, path, "check")
 	if err != nil {
 		return err
 	}

@@ -52,20 +52,16 @@ func (c *conn) query(scan func(row scanner) error, query string, args ...any) er
 	if err != nil {
 		return sqliteError(err, c.dir)
 	}
+	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			rows.Close()
 			return err
 		}
 	}
-	err = rows.Err()
-	if cerr := rows.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+	if err := rows.Err(); err != nil {
 		return sqliteError(err, c.dir)
 	}
-	return nil
+	return rows.Close()
 }
 
 // row scans the one row of a query; [ErrNotFound] when there is none.

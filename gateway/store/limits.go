@@ -17,11 +17,12 @@ func (t *tx) Counter(kind, subject string, window time.Time) (int, error) {
 
 // AddCounter implements [Limits].
 func (t *tx) AddCounter(kind, subject string, window time.Time, n int) (int, error) {
-	var sum int
-	err := t.returning([]any{&sum}, `INSERT INTO counters (time_window, kind, subject, n) VALUES (?, ?, ?, ?)
-		ON CONFLICT (time_window, kind, subject) DO UPDATE SET n=counters.n+excluded.n RETURNING n`,
-		us(window), kind, subject, n)
-	return sum, err
+	_, err := t.exec(`INSERT INTO counters (time_window, kind, subject, n) VALUES (?, ?, ?, ?)
+		ON CONFLICT (time_window, kind, subject) DO UPDATE SET n=counters.n+excluded.n`, us(window), kind, subject, n)
+	if err != nil {
+		return 0, err
+	}
+	return t.Counter(kind, subject, window)
 }
 
 // AddMoment implements [Limits]. Events of the same microsecond share a row.

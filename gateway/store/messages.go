@@ -254,8 +254,11 @@ func (t *tx) NextReference(destination []byte, wide bool) (int, error) {
 		size = 1 << 16
 	}
 	var n int
-	err := t.returning([]any{&n}, `INSERT INTO concat_refs (destination, wide, last) VALUES (?, ?, 1)
-		ON CONFLICT (destination, wide) DO UPDATE SET last=(concat_refs.last+1)%? RETURNING last`,
-		destination, flag(wide), size)
+	_, err := t.exec(`INSERT INTO concat_refs (destination, wide, last) VALUES (?, ?, 1)
+		ON CONFLICT (destination, wide) DO UPDATE SET last=(concat_refs.last+1)%?`, destination, flag(wide), size)
+	if err != nil {
+		return 0, err
+	}
+	err = t.row([]any{&n}, `SELECT last FROM concat_refs WHERE destination=? AND wide=?`, destination, flag(wide))
 	return n, err
 }

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 const otpColumns = `id, api_key, purpose, recipient, state, rev, mac, attempts_used, max_attempts, sends_used, max_sends,
 	length, ttl, created_at, expires_at, resend_at, ended_at, message_id, delivery_state, delivery_at, delivery_error,
@@ -80,17 +77,14 @@ func (t *tx) ChangeOTP(id string, from []OTPState, c OTPChange) (bool, error) {
 
 // CountTry implements [OTPs].
 func (t *tx) CountTry(id string, now time.Time) (*OTP, bool, error) {
-	var o OTP
-	err := t.returning(o.fields(), `UPDATE otps SET attempts_used=attempts_used+1, rev=rev+1
-		WHERE id=? AND state='pending' AND expires_at>? AND attempts_used<max_attempts RETURNING `+otpColumns, id, us(now))
-	if errors.Is(err, ErrNotFound) {
-		return nil, false, nil
-	}
-	if err != nil {
+	n, err := t.exec(`UPDATE otps SET attempts_used=attempts_used+1, rev=rev+1
+		WHERE id=? AND state='pending' AND expires_at>? AND attempts_used<max_attempts`, id, us(now))
+	if err != nil || n == 0 {
 		return nil, false, err
 	}
 	t.Notify(id)
-	return &o, true, nil
+	o, err := t.OTP(id)
+	return o, err == nil, err
 }
 
 // OverdueOTPs implements [OTPs].

@@ -1,9 +1,9 @@
 package store
 
 // schemaV1 is the first format. Times are unix microseconds UTC, 0 is the
-// zero time; truth values are 0 and 1; lists are joined by commas. {blob} and
-// {keyed} are the dialect's: a byte string, and a table that is stored in the
-// order of its primary key.
+// zero time; truth values are 0 and 1; lists are joined by commas. {blob},
+// {key} and {keyed} are the dialect's: a byte string, a number that is the key
+// of its table, and a table that is stored in the order of its primary key.
 //
 // Partial indices hold what is looked for and nothing else: the queue, what
 // waits for a moment, what can be erased. They stay small however many final
@@ -93,7 +93,7 @@ var schemaV1 = []string{
 	){keyed}`,
 
 	`CREATE TABLE reports (
-		id BIGINT NOT NULL PRIMARY KEY,
+		id {key} NOT NULL PRIMARY KEY,
 		line TEXT NOT NULL,
 		iccid TEXT NOT NULL,
 		mr BIGINT NOT NULL,
@@ -193,7 +193,7 @@ var schemaV1 = []string{
 	){keyed}`,
 	`CREATE INDEX pdus_at ON pdus (at)`,
 	`CREATE TABLE inbound (
-		seq BIGINT NOT NULL PRIMARY KEY,
+		seq {key} NOT NULL PRIMARY KEY,
 		id TEXT NOT NULL,
 		sender TEXT NOT NULL,
 		sender_type TEXT NOT NULL,
@@ -215,7 +215,7 @@ var schemaV1 = []string{
 	`CREATE INDEX inbound_line ON inbound (line, seq)`,
 	`CREATE INDEX inbound_received ON inbound (received_at)`,
 	`CREATE TABLE sets (
-		id BIGINT NOT NULL PRIMARY KEY,
+		id {key} NOT NULL PRIMARY KEY,
 		iccid TEXT NOT NULL,
 		sender TEXT NOT NULL,
 		reference BIGINT NOT NULL,

@@ -37,10 +37,12 @@ const (
 )
 
 // sqliteSchema fills the dialect's words into a statement of the schema. A
-// BIGINT column has integer affinity (sqlite.org/datatype3.html §3.1).
-var sqliteSchema = strings.NewReplacer("{blob}", "BLOB", "{keyed}", " WITHOUT ROWID")
+// BIGINT column has integer affinity (sqlite.org/datatype3.html §3.1), but only
+// INTEGER makes the primary key the row's own number.
+var sqliteSchema = strings.NewReplacer("{blob}", "BLOB", "{key}", "INTEGER", "{keyed}", " WITHOUT ROWID")
 
-// sqliteDSN is the connection string of a role: "write", "read" or "copy".
+// sqliteDSN is the connection string of a role: "write", "read", or "check"
+// for a file that is not ours to change.
 // The log is never checkpointed by a commit; the checkpointer does it.
 func sqliteDSN(path, role string) string {
 	q := url.Values{}
@@ -49,7 +51,7 @@ func sqliteDSN(path, role string) string {
 	pragma("mmap_size(0)")
 	pragma("temp_store(MEMORY)")
 	pragma("trusted_schema(0)")
-	if role == "copy" {
+	if role == "check" {
 		q.Set("mode", "ro")
 		pragma("query_only(1)")
 		return sqliteURI(path, q)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,14 +25,13 @@ type tx struct {
 	raised   map[string]bool // messages whose rev this transaction raised
 }
 
-// Notify wakes the watchers of id after the commit; see [Tx].
+// Notify wakes the watchers of id after the commit; see [Tx]. A step tells of
+// the same few things again and again: only the last of them are looked at.
 func (t *tx) Notify(id string) {
-	for _, known := range t.ids {
-		if known == id {
-			return
-		}
+	const recent = 8
+	if !slices.Contains(t.ids[max(0, len(t.ids)-recent):], id) {
+		t.ids = append(t.ids, id)
 	}
-	t.ids = append(t.ids, id)
 }
 
 func (t *tx) check(change bool) error {
@@ -88,14 +88,6 @@ func (t *tx) row(dest []any, query string, args ...any) error {
 	return t.note(t.c.row(dest, query, args...))
 }
 
-// returning changes at most one row and reads it by its RETURNING clause.
-func (t *tx) returning(dest []any, query string, args ...any) error {
-	if err := t.check(true); err != nil {
-		return err
-	}
-	return t.note(t.c.row(dest, query, args...))
-}
-
 // strings reads a column of ids.
 func (t *tx) strings(query string, args ...any) ([]string, error) {
 	var out []string
@@ -118,9 +110,15 @@ func (t *tx) moment(query string, args ...any) (time.Time, error) {
 // next takes the next number of a sequence. Its row stays locked until the
 // commit, so numbers become visible in their order.
 func (t *tx) next(sequence string) (int64, error) {
+	// Changing and then reading a row costs less than RETURNING, for which
+	// SQLite makes a temporary table.
+	_, err := t.exec(`INSERT INTO sequences (name, last) VALUES (?, 1)
+		ON CONFLICT (name) DO UPDATE SET last=sequences.last+1`, sequence)
+	if err != nil {
+		return 0, err
+	}
 	var n int64
-	err := t.returning([]any{&n}, `INSERT INTO sequences (name, last) VALUES (?, 1)
-		ON CONFLICT (name) DO UPDATE SET last=sequences.last+1 RETURNING last`, sequence)
+	err = t.row([]any{&n}, `SELECT last FROM sequences WHERE name=?`, sequence)
 	return n, err
 }
 
