@@ -121,8 +121,15 @@ func (m *Modem) finish(s *session, line string, a answer) {
 	if s.dead() || m.hung {
 		return
 	}
+	before := len(s.resp)
 	resp := m.complete(s, a)
 	if len(m.faults) > 0 {
+		if f := m.take(FaultFinal, line); f != nil {
+			resp = append(resp[:before:before], f.Text...)
+		}
+		if f := m.take(FaultAnswer, line); f != nil {
+			resp = []byte(f.Text)
+		}
 		resp = m.spoil(s, line, resp)
 	}
 	if len(resp) > 0 {

@@ -243,5 +243,15 @@ func (m *Modem) Call(from string, n int) {
 	})
 }
 
+// Emit writes octets to the host at once, wherever the dialogue is: noise, NULs,
+// half a line.
+func (m *Modem) Emit(octets string) {
+	m.call(func() {
+		if m.sess != nil {
+			m.put(m.sess, []byte(octets))
+		}
+	})
+}
+
 // Unsolicited sends an unsolicited result code, such as `^RSSI:17`.
 func (m *Modem) Unsolicited(text string) { m.call(func() { m.unsolicited(text) }) }

@@ -52,7 +52,9 @@ func (m *Modem) prompt(s *session, c command, store bool) answer {
 	s.phase = phasePrompt
 	text := "\r\n> "
 	if f := m.take(FaultPrompt, s.send.line); f != nil {
-		text = f.Text
+		if m.pause(f.Delay, s.gone); f.Text != "" {
+			text = f.Text
+		}
 	}
 	if m.take(FaultNoPrompt, s.send.line) == nil {
 		m.put(s, append(s.resp, text...))
@@ -71,6 +73,9 @@ func indexOf(list []string, s string) int {
 }
 
 func (m *Modem) bodyOctet(s *session, c byte) {
+	if c == escape && m.take(FaultNoEscape, s.send.line) != nil {
+		return
+	}
 	if c == ctrlZ || c == escape {
 		m.endBody(s, c == ctrlZ)
 		return
@@ -224,8 +229,11 @@ func (m *Modem) onAir(s *session) {
 	if d <= 0 {
 		return
 	}
-	if s.set.cmms > 0 && time.Now().Before(m.radio.linkUntil) {
+	switch held := time.Now().Before(m.radio.linkUntil); {
+	case s.set.cmms > 0 && held:
 		d -= m.net.opt.LinkHold
+	case s.set.cmms == 1 && !m.radio.linkUntil.IsZero(): // closed by the time; 1 goes back to 0 with it
+		s.set.cmms = 0
 	}
 	m.pause(max(d, 0), s.gone)
 	m.radio.linkUntil = time.Time{}

@@ -54,11 +54,7 @@ func (m *Modem) enterPIN(code, fresh string) answer {
 	switch card.state {
 	case SIMPIN:
 		if code != card.pin {
-			if card.pinTries--; card.pinTries == 0 {
-				card.state = SIMPUK
-				return cme(12)
-			}
-			return cme(wrongPassword)
+			return card.wrongPIN()
 		}
 	case SIMPUK:
 		if code != card.puk || !validPIN(fresh) {
@@ -76,6 +72,14 @@ func (m *Modem) enterPIN(code, fresh string) answer {
 	card.state, card.pinTries = SIMReady, 3
 	m.registrationChanged()
 	return ok
+}
+
+func (c *simCard) wrongPIN() answer {
+	if c.pinTries--; c.pinTries > 0 {
+		return cme(wrongPassword)
+	}
+	c.state = SIMPUK
+	return cme(12)
 }
 
 func validPIN(s string) bool {
@@ -110,8 +114,7 @@ func clck(m *Modem, s *session, c command) answer {
 		return ok
 	}
 	if c.arg(2) != m.sim.pin {
-		m.sim.pinTries--
-		return cme(wrongPassword)
+		return m.sim.wrongPIN()
 	}
 	m.sim.locked = mode == 1
 	return ok

@@ -28,6 +28,7 @@ import (
 //	PUT    /modems/{modem}/registration   {state, signal?}: home, roaming, searching, denied, none, unknown, sms-only
 //	PUT    /modems/{modem}/sim            {state, pin?}: ready, pin, puk, absent, failure, busy
 //	POST   /modems/{modem}/unsolicited    {text}: an unsolicited code
+//	POST   /modems/{modem}/emit           {text}: octets as they are, at once
 //	POST   /modems/{modem}/call           {from, rings?}: an incoming call
 //	GET    /phones                        [{number, received, parts, incomplete}]
 //	GET    /phones/{number}?n=1&wait=10s  its texts, after n have come or the wait is over

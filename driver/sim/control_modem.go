@@ -91,16 +91,8 @@ var modemRoutes = map[string]func(*Modem, *http.Request) (any, error){
 	},
 	"PUT /modems/{modem}/registration": putRegistration,
 	"PUT /modems/{modem}/sim":          putSIM,
-	"POST /modems/{modem}/unsolicited": func(m *Modem, r *http.Request) (any, error) {
-		var b struct {
-			Text string `json:"text"`
-		}
-		if err := read(r, &b); err != nil {
-			return nil, err
-		}
-		m.Unsolicited(b.Text)
-		return nil, nil
-	},
+	"POST /modems/{modem}/unsolicited": postText((*Modem).Unsolicited),
+	"POST /modems/{modem}/emit":        postText((*Modem).Emit),
 	"POST /modems/{modem}/call": func(m *Modem, r *http.Request) (any, error) {
 		var b struct {
 			From  string `json:"from"`
@@ -118,6 +110,19 @@ type pduBody struct {
 	To     string `json:"to"`
 	PDU    string `json:"pdu"`
 	Length int    `json:"length"`
+}
+
+func postText(do func(*Modem, string)) func(*Modem, *http.Request) (any, error) {
+	return func(m *Modem, r *http.Request) (any, error) {
+		var b struct {
+			Text string `json:"text"`
+		}
+		if err := read(r, &b); err != nil {
+			return nil, err
+		}
+		do(m, b.Text)
+		return nil, nil
+	}
 }
 
 func postFault(m *Modem, r *http.Request) (any, error) {

@@ -22,8 +22,11 @@ const (
 	FaultUnsupported FaultKind = "optional-error"  // every optional command is unknown, until cleared
 	FaultEmptyList   FaultKind = "empty-list-321"  // +CMGL of an empty memory is +CMS ERROR: 321
 	FaultEcho        FaultKind = "echo"            // echo is on, whatever ATE0 said
-	FaultPrompt      FaultKind = "prompt"          // the prompt of a send is Text
+	FaultAnswer      FaultKind = "answer"          // the whole answer is Text, octet for octet
+	FaultFinal       FaultKind = "final"           // the final code is Text, octet for octet, such as "\r\nOK \r\n"
+	FaultPrompt      FaultKind = "prompt"          // the prompt of a send is Text (empty: the usual one), after Delay
 	FaultNoPrompt    FaultKind = "no-prompt"       // no prompt comes
+	FaultNoEscape    FaultKind = "no-escape"       // ESC does not leave the prompt
 	FaultCMS         FaultKind = "cms-error"       // the network refuses with +CMS ERROR: Code
 	FaultNoResult    FaultKind = "ok-without-cmgs" // OK without the +CMGS line
 	FaultReportFirst FaultKind = "report-first"    // the status report comes before the +CMGS line
@@ -82,7 +85,7 @@ type Fault struct {
 var stateFaults = []FaultKind{FaultUnsupported, FaultEmptyList, FaultEcho, FaultStorageFull, FaultNoNetwork}
 var pointFaults = []FaultKind{FaultHang, FaultStopReading, FaultUnplug, FaultReboot}
 var otherFaults = []FaultKind{FaultLate, FaultMissing, FaultGarbled, FaultDoubled, FaultChatter, FaultError, FaultPrompt,
-	FaultNoPrompt, FaultCMS, FaultNoResult, FaultReportFirst, FaultDuplicate, FaultReference, FaultNoReport}
+	FaultNoPrompt, FaultNoEscape, FaultAnswer, FaultFinal, FaultCMS, FaultNoResult, FaultReportFirst, FaultDuplicate, FaultReference, FaultNoReport}
 
 func (f Fault) check() error {
 	if !slices.Contains(stateFaults, f.Kind) && !slices.Contains(pointFaults, f.Kind) && !slices.Contains(otherFaults, f.Kind) {

@@ -25,6 +25,8 @@ func TestAnswerFaults(t *testing.T) {
 		"chatter split":   {Fault{Kind: FaultChatter, Text: "^RSSI:17", Where: WhereSplit}, "\r\n+CSQ:\r\n^RSSI:17\r\n 21,99\r\n\r\nOK\r\n", true},
 		"chatter joined":  {Fault{Kind: FaultChatter, Text: "^RSSI:17", Where: WhereJoined}, "\r\n+CSQ: 21,99^RSSI:17\r\n\r\nOK\r\n", true},
 		"chatter after":   {Fault{Kind: FaultChatter, Text: "^RSSI:17", Where: WhereAfter}, clean + "\r\n^RSSI:17\r\n", true},
+		"answer":          {Fault{Kind: FaultAnswer, Text: "\r\n+CSQ: 1\r\n\x00OK\r\n"}, "\r\n+CSQ: 1\r\n\x00OK\r\n", true},
+		"final":           {Fault{Kind: FaultFinal, Text: "\r\nOK\r\r\n"}, "\r\n+CSQ: 21,99\r\n\r\nOK\r\r\n", true},
 		"error":           {Fault{Kind: FaultError, Match: "+CSQ"}, "\r\nERROR\r\n", true},
 		"optional error":  {Fault{Kind: FaultUnsupported}, "\r\nERROR\r\n", true},
 		"no network":      {Fault{Kind: FaultNoNetwork}, "\r\n+CSQ: 99,99\r\n\r\nOK\r\n", true},
@@ -87,6 +89,18 @@ func TestPromptForms(t *testing.T) {
 			t.Errorf("form %q: %q", form, got)
 		}
 	}
+	m.Inject(Fault{Kind: FaultPrompt, Delay: time.Millisecond})
+	m.Inject(Fault{Kind: FaultNoEscape})
+	c.write("AT+CMGS=" + itoa(len(tpdu)) + "\r")
+	c.expect("\r\n> ")
+	c.write("\x1b")
+	c.nothing(m)
+	c.write("\x1b")
+	if got := flat(c.final()); got != "OK" {
+		t.Errorf("the second ESC: %q", got)
+	}
+	m.Emit("\x00\xffhalf a line")
+	c.expect("\x00\xffhalf a line")
 	m.Inject(Fault{Kind: FaultNoPrompt})
 	c.write("AT+CMGS=" + itoa(len(tpdu)) + "\r")
 	c.nothing(m)
