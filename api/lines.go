@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/modemgate/modemgate/gateway"
+)
+
+// Lines is what the routes of lines and of the whole installation need of the
+// gateway.
+type Lines interface {
+	Status(ctx context.Context, r gateway.Request) (gateway.Status, error)
+	Lines(ctx context.Context, r gateway.Request) ([]gateway.LineStatus, error)
+	Line(ctx context.Context, r gateway.Request, name string) (gateway.LineStatus, error)
+	PauseLine(ctx context.Context, r gateway.Request, name string) (gateway.LineStatus, error)
+	ResumeLine(ctx context.Context, r gateway.Request, name string) (gateway.LineStatus, error)
+	Queue(ctx context.Context, r gateway.Request) (gateway.QueueStatus, error)
+}
+
+// line is a line on the wire.
+type line struct {
+	Name         string    `json:"name"`
+	State        string    `json:"state"`
+	SinceAt      *stamp    `json:"since_at"`
+	Detail       string    `json:"detail,omitempty"`
+	Paused       bool      `json:"paused"`
+	Simulated    bool      `json:"simulated"`
+	Port         string    `json:"port,omitempty"`
+	Identity     identity  `json:"identity"`
+	Operator     string    `json:"operator,omitempty"`
+	Registration string    `json:"registration,omitempty"`
+	SignalDBM    int       `json:"signal_dbm,omitempty"`
+	Storage      []storage `json:"storage"`
+	Counters     counters  `json:"counters"`
+	LastError    string    `json:"last_error,omitempty"`
+}
+
+// identity is what modem and SIM say they are.
+type identity struct {
+	Number       string `json:"number,omitempty"`
+	IMEI         string `json:"imei,omitempty"`
+	ICCID        string `json:"iccid,omitempty"`
+	Manufacturer string `json:"manufacturer,omitempty"`
+	Model        string `json:"model,omitempty"`
+	Revision     string `json:"revision,omitempty"`
+	SMSC         string `json:"smsc,omitempty"`
+}
+
+type storage struct {
+	Memory string `json:"memory"`
+	Used   int    `json:"used"`
+	Total  int    `json:"total"`
+}
+
+// counters count SMS parts, from the start of the daemon except PartsToday.
+type counters struct {
+	Sent       uint64 `json:"sent"`
+	Failed     uint64 `json:"failed"`
+	Unknown    uint64 `json:"unknown"`
+	Received   uint64 `json:"received"`
+	Restarts   uint64 `json:"restarts"`
+	PartsToday int    `json:"parts_today"`
+}
+
+type queue struct {
+	OTP      int    `json:"otp"`
+	High     int    `json:"high"`
+	Normal   int    `json:"normal"`
+	Low      int    `json:"low"`
+	Held     int    `json:"held"`
+	OldestAt *stamp `json:"oldest_at"`
+}
+
+// status is the whole installation on the wire.
+type status struct {
+	Version   string      `json:"version"`
+	Site      string      `json:"site"`
+	StartedAt stamp       `json:"started_at"`
+	Healthy   bool        `json:"healthy"`
+	Problems  []string    `json:"problems"`
+	Clock     string      `json:"clock"`
+	Lines     []line      `json:"lines"`
+	Queue     queue       `json:"queue"`
+	NATS      natsStatus  `json:"nats"`
+	Store     storeStatus `json:"store"`
+}
+
+type natsStatus struct {
+	Connected bool   `json:"connected"`
+	Embedded  bool   `json:"embedded"`
+	Addr      string `json:"addr,omitempty"`
+	SinceAt   *stamp `json:"since_at"`
+	Waiting   int    `json:"waiting"`
+	Error     string `json:"error,omitempty"`
+}
+
+type storeStatus struct {
+	Bytes     int64  `json:"bytes"`
+	FreeBytes int64  `json:"free_bytes"`
+	Writable  bool   `json:"writable"`
+	Error     string `json:"error,omitempty"`
+}
+
+func (s *Server) getStatus(c echo.Context) error {
+	if q := parseQuery(c); q.err != nil {
+		return q.err
+	}
+	st, err := s.gw.Status(c.Request().Context(), request(c))
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, statusBody(st))
+}
+
+func (s *Server) listLines(c echo.Context) error {
+	if q := parseQuery(c); q.err != nil {
+		return q.err
+	}
+	lines, err := s.gw.Lines(c.Request().Context(), request(c))
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, page[line]{Items: each(lines, lineBody)})
+}
+
+func (s *Server) getLine(c echo.Context) error {
+	if q := parseQuery(c); q.err != nil {
+		return q.err
+	}
+	return oneLine(c, s.gw.Line)
+}
+
+func (s *Server) pauseLine(c echo.Context) error { return changeLine(c, s.gw.PauseLine) }
+
+func (s *Server) resumeLine(c echo.Context) error { return changeLine(c, s.gw.ResumeLine) }
+
+func changeLine(c echo.Context, ask func(context.Context, gateway.Request, string) (gateway.LineStatus, error)) error {
+	if _, err := bindNothing(c); err != nil {
+		return err
+	}
+	return oneLine(c, ask)
+}
+
+func oneLine(c echo.Context, ask func(context.Context, gateway.Request, string) (gateway.LineStatus, error)) error {
+	l, err := ask(c.Request().Context(), request(c), c.Param("name"))
+	if err != nil {
+		return err
+	}
+	about(c, l.Name)
+	return answer(c, http.StatusOK, lineBody(l))
+}
+
+func (s *Server) getQueue(c echo.Context) error {
+	if q := parseQuery(c); q.err != nil {
+		return q.err
+	}
+	q, err := s.gw.Queue(c.Request().Context(), request(c))
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, queueBody(q))
+}
+
+// statusBody is the one conversion of the state of the installation.
+func statusBody(st gateway.Status) status {
+	return status{
+		Version: st.Version, Site: st.Site, StartedAt: stamp{st.StartedAt}, Healthy: st.Healthy,
+		Problems: list(st.Problems), Clock: st.Clock, Lines: each(st.Lines, lineBody), Queue: queueBody(st.Queue),
+		NATS: natsStatus{
+			Connected: st.NATS.Connected, Embedded: st.NATS.Embedded, Addr: st.NATS.Addr,
+			SinceAt: stampOrNull(st.NATS.Since), Waiting: st.NATS.Waiting, Error: st.NATS.Error,
+		},
+		Store: storeStatus(st.Store),
+	}
+}
+
+// lineBody is the one conversion of a line.
+func lineBody(l gateway.LineStatus) line {
+	return line{
+		Name: l.Name, State: l.State, SinceAt: stampOrNull(l.Since), Detail: l.Detail, Paused: l.Paused,
+		Simulated: l.Simulated, Port: l.Port,
+		Identity: identity{
+			Number: l.Number, IMEI: l.IMEI, ICCID: l.ICCID, Manufacturer: l.Manufacturer, Model: l.Model,
+			Revision: l.Revision, SMSC: l.SMSC,
+		},
+		Operator: l.Operator, Registration: l.Registration, SignalDBM: l.SignalDBM,
+		Storage: each(l.Storage, func(m gateway.StorageStatus) storage { return storage(m) }),
+		Counters: counters{
+			Sent: l.Sent, Failed: l.Failed, Unknown: l.Unknown, Received: l.Received, Restarts: l.Restarts,
+			PartsToday: l.PartsToday,
+		},
+		LastError: l.LastError,
+	}
+}
+
+func queueBody(q gateway.QueueStatus) queue {
+	return queue{OTP: q.OTP, High: q.High, Normal: q.Normal, Low: q.Low, Held: q.Held, OldestAt: stampOrNull(q.OldestAt)}
+}
