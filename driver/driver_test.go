@@ -53,7 +53,7 @@ func TestSendUsesConfiguredServiceCentre(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, pdus := p.seen()
-	if want := "0591941710000100099199090000F2000004F4F29C0E"; pdus[0] != want {
+	if want := "0591947101000100099199090000F2000004F4F29C0E"; pdus[0] != want {
 		t.Errorf("pdu: got %s, want %s", pdus[0], want)
 	}
 }
@@ -67,10 +67,7 @@ func TestSendHoldsLinkWhileMoreFollows(t *testing.T) {
 		}
 	}
 	commands, _ := p.seen()
-	var got []string
-	for _, c := range commands[slices.Index(commands, "AT+CMMS=?")+1:] {
-		got = append(got, c)
-	}
+	got := commands[slices.Index(commands, "AT+CMMS=?")+1:]
 	want := []string{"AT+CMMS=2", "AT+CMGS=16", "AT+CMGS=16", "AT+CMMS=0", "AT+CMGS=16"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

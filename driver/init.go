@@ -65,6 +65,7 @@ func (m *Modem) bringUp(ctx context.Context) error {
 			m.o.Log.Debug("modem does without", "step", st.name, "err", err)
 		}
 	}
+	m.s.wire.expectNoEcho()
 	return nil
 }
 
@@ -146,6 +147,7 @@ func pause(ctx context.Context, done <-chan struct{}, d time.Duration) error {
 }
 
 func (m *Modem) plainAnswers(context.Context) error {
+	defer m.s.wire.forgetEcho()
 	if _, err := m.s.do("E0V1"); err == nil || codeOf(err) == "" {
 		return err
 	}

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -85,6 +86,27 @@ func numericFinal(line string) (code string, ok bool) {
 		return "ERROR", true
 	}
 	return "", false
+}
+
+// gluedName is the name of an unasked code or an answer inside a line.
+var gluedName = regexp.MustCompile(`[+^*#%][A-Z]{3,}:`)
+
+// unglue splits a line that some modems make of an answer and an unasked code
+// that follows it without a line end: `OK+CREG: 1`, `+CSQ: 21,99^RSSI:17`,
+// `OKRING`. Names inside quotes stay where they are.
+func unglue(line string) []string {
+	if rest, ok := strings.CutSuffix(line, "RING"); ok && rest != "" && !strings.HasSuffix(rest, "+C") {
+		if last := rest[len(rest)-1]; rest == "OK" || last >= '0' && last <= '9' || last == '"' {
+			return append(unglue(rest), "RING")
+		}
+	}
+	for _, at := range gluedName.FindAllStringIndex(line, -1) {
+		head := strings.TrimSpace(line[:at[0]])
+		if head != "" && strings.Count(head, `"`)%2 == 0 && head != "AT" {
+			return append([]string{head}, unglue(line[at[0]:])...)
+		}
+	}
+	return []string{line}
 }
 
 // isHex says whether a line can be a PDU: an even number of hex digits, at

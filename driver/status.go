@@ -42,6 +42,9 @@ func (m *Modem) Status(ctx context.Context) (Status, error) {
 	}
 	defer release()
 	st := Status{Registration: "unknown"}
+	if err := m.checkMode(); err != nil {
+		return st, fmt.Errorf("status: %w", err)
+	}
 	for _, name := range []string{"+CREG", "+CGREG", "+CEREG"} {
 		lines, err := m.s.do(name + "?")
 		if err != nil && codeOf(err) == "" {
@@ -57,6 +60,22 @@ func (m *Modem) Status(ctx context.Context) (Status, error) {
 		}
 	}
 	return st, nil
+}
+
+// checkMode ends the session if the modem is not in PDU mode any more: it has
+// restarted without a word, and a PDU would go out as a text.
+func (m *Modem) checkMode() error {
+	lines, err := m.s.do("+CMGF?")
+	if err != nil && codeOf(err) == "" {
+		return err
+	}
+	for _, f := range answers(lines, "+CMGF:", 1) {
+		if number(f[0], 0) != 0 {
+			m.s.end(fmt.Errorf("%w: it is in text mode", ErrRebooted))
+			return m.s.ended()
+		}
+	}
+	return nil
 }
 
 // registrationIn reads "<n>,<stat>[,…]". A report that came unasked has no

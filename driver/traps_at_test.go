@@ -196,11 +196,10 @@ func TestTrapT9PromptForms(t *testing.T) {
 		for _, echo := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%q echo %t", prompt, echo), func(t *testing.T) {
 				p := newPeer(t)
-				p.prompt = prompt
-				m := p.open()
 				p.mu.Lock()
-				p.echo = echo
+				p.prompt, p.echo = prompt, echo
 				p.mu.Unlock()
+				m := p.open()
 				if mr, err := m.Send(context.Background(), Submission{TPDU: samplePDU}); err != nil || mr != 41 {
 					t.Errorf("got %d, %v", mr, err)
 				}
@@ -357,6 +356,42 @@ func TestRestartEndsSession(t *testing.T) {
 	}
 	if _, open := <-m.Signals(); open {
 		t.Error("signals are not closed after Done")
+	}
+}
+
+func TestSilentRestartIsSeenByEcho(t *testing.T) {
+	p := newPeer(t)
+	m := p.open()
+	p.mu.Lock()
+	p.echo = true
+	p.mu.Unlock()
+	p.says("", "+CMGS")
+	_, err := m.Send(context.Background(), Submission{TPDU: samplePDU})
+	if e := sendError(t, err); e.Fate != NotSent || !errors.Is(err, ErrRebooted) {
+		t.Errorf("got %v", err)
+	}
+	soon(t, m.Done(), "Done")
+}
+
+func TestSilentRestartIsSeenByMode(t *testing.T) {
+	p := newPeer(t)
+	m := p.open()
+	p.says("\r\n+CMGF: 1\r\n\r\nOK\r\n", "+CMGF?")
+	if _, err := m.Status(context.Background()); !errors.Is(err, ErrRebooted) {
+		t.Errorf("got %v", err)
+	}
+	soon(t, m.Done(), "Done")
+}
+
+func TestUnglue(t *testing.T) {
+	for line, want := range map[string][]string{
+		"OK+CREG: 1": {"OK", "+CREG: 1"}, "OKRING": {"OK", "RING"}, "+CSQ: 21,99^RSSI:17": {"+CSQ: 21,99", "^RSSI:17"},
+		"+CRING: VOICE": {"+CRING: VOICE"}, `+COPS: 0,0,"A+CSQ: 1"`: {`+COPS: 0,0,"A+CSQ: 1"`}, "RING": {"RING"},
+		"0102+CMTI: \"SM\",3": {"0102", `+CMTI: "SM",3`}, "BROWNSPRING": {"BROWNSPRING"}, "+CPIN: READY": {"+CPIN: READY"},
+	} {
+		if got := unglue(line); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
 	}
 }
 

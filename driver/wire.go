@@ -75,6 +75,8 @@ type wire struct {
 	heard       bool // the modem has answered a command
 	rebooted    bool
 	octets      uint64 // received
+	echoed      bool   // our last commands came back
+	echoOff     bool   // they must not: the modem took ATE0
 
 	finals  chan struct{} // final codes that came while idle
 	signals chan Signal
@@ -139,7 +141,9 @@ func (w *wire) take(chunk []byte) (rebooted bool) {
 			w.emit("> ")
 		default:
 			w.trace.add("<", line)
-			w.digest(line)
+			for _, piece := range w.pieces(line) {
+				w.digest(piece)
+			}
 		}
 	}
 	w.strayPrompt = w.strayPrompt || w.phase == idle && w.split.atPrompt()
@@ -225,6 +229,11 @@ func (w *wire) isEcho(line string) bool {
 		return false
 	}
 	if w.phase != idle && strings.EqualFold(rest, w.command) {
+		w.echoed = true
+		if w.echoOff {
+			w.log.Warn("echo is back, the modem has restarted and lost its settings")
+			w.signal(Signal{Kind: SignalReboot, Index: -1, Length: -1})
+		}
 		return true
 	}
 	foreign := rest == "" || strings.ContainsRune("+^#*%$!&", rune(rest[0]))
@@ -232,6 +241,15 @@ func (w *wire) isEcho(line string) bool {
 		w.log.Warn("command on the port that is not ours, another program may be using it")
 	}
 	return foreign
+}
+
+// pieces takes apart what came without a line end in between, but for the
+// text of a USSD answer, which may contain anything.
+func (w *wire) pieces(line string) []string {
+	if len(w.joined) > 0 || strings.HasPrefix(line, "+CUSD:") {
+		return []string{line}
+	}
+	return unglue(line)
 }
 
 // answer passes a line to at.AT if a command is waiting for it.
@@ -342,45 +360,6 @@ func (w *wire) signal(s Signal) {
 	}
 }
 
-// join collects a +CUSD until its quotes are balanced (3GPP TS 27.007 §7.15
-// allows line ends inside). What never closes is taken as it came, and the
-// lines after its first are looked at again on their own.
-func (w *wire) join(line string) {
-	w.joined = append(w.joined, line)
-	w.joinedSize += len(line) + 1
-	whole := strings.Join(w.joined, "\n")
-	switch {
-	case strings.Count(whole, `"`)%2 == 0:
-		w.dropJoin()
-		w.signal(Signal{Kind: SignalUSSD, Text: strings.TrimSpace(strings.TrimPrefix(whole, "+CUSD:")), Index: -1, Length: -1})
-	case w.joinedSize > maxJoin:
-		w.giveUpJoin()
-	case len(w.joined) == 1:
-		arm := w.joinArm
-		time.AfterFunc(joinLife, func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if arm == w.joinArm && !w.done {
-				w.giveUpJoin()
-			}
-		})
-	}
-}
-
-func (w *wire) dropJoin() {
-	w.joined, w.joinedSize = nil, 0
-	w.joinArm++
-}
-
-func (w *wire) giveUpJoin() {
-	lines := w.joined
-	w.dropJoin()
-	w.signal(Signal{Kind: SignalUSSD, Text: strings.TrimSpace(strings.TrimPrefix(lines[0], "+CUSD:")), Index: -1, Length: -1})
-	for _, line := range lines[1:] {
-		w.digest(line)
-	}
-}
-
 // Write takes one command line, PDU or escape from at.AT, which writes each
 // of them in one call.
 func (w *wire) Write(b []byte) (int, error) {
@@ -391,11 +370,4 @@ func (w *wire) Write(b []byte) (int, error) {
 		return w.writePDU(b)
 	}
 	return w.writeEscape(b)
-}
-
-// received counts octets, for telling silence from speech.
-func (w *wire) received() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.octets
 }

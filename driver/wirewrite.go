@@ -156,3 +156,26 @@ func (w *wire) forgetFinals() {
 	default:
 	}
 }
+
+// forgetEcho starts the watch whether commands still come back.
+func (w *wire) forgetEcho() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.echoed = false
+}
+
+// expectNoEcho takes an echo from now on for the sign of a restart, if none
+// came since forgetEcho. After a restart the modem may be in text mode, where
+// a PDU would go out as a text.
+func (w *wire) expectNoEcho() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.echoOff = !w.echoed
+}
+
+// received counts octets, for telling silence from speech.
+func (w *wire) received() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.octets
+}
