@@ -17,8 +17,6 @@ const (
 	inFlight = 64
 	// ackTimeout is how long the server may take to store one event.
 	ackTimeout = 5 * time.Second
-	// apiTimeout is for all other requests to JetStream.
-	apiTimeout = 5 * time.Second
 )
 
 // openEmbedded starts the server, makes the streams and lets clients in. On
@@ -76,7 +74,7 @@ func (b *Bus) serve(ctx context.Context) error {
 func (b *Bus) openExternal() error {
 	opts := []nats.Option{
 		nats.RetryOnFailedConnect(true),
-		nats.ReconnectWait(time.Second), nats.ReconnectJitter(500*time.Millisecond, time.Second),
+		nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		// Rights that come later must not need a restart.
 		nats.IgnoreAuthErrorAbort(),
 	}
@@ -108,7 +106,7 @@ func (b *Bus) connect(url string, opts ...nats.Option) error {
 		return fmt.Errorf("connect to nats: %w", err)
 	}
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*inFlight),
-		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(apiTimeout))
+		jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithDefaultTimeout(b.opts.apiTimeout))
 	if err != nil {
 		nc.Close()
 		return fmt.Errorf("connect to nats: %w", err)
@@ -139,6 +137,6 @@ func (b *Bus) disconnected(err error) {
 var errAway = errors.New("nats is away")
 
 // api gives ctx the time limit of a request to JetStream.
-func api(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, apiTimeout)
+func (b *Bus) api(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, b.opts.apiTimeout)
 }

@@ -143,7 +143,7 @@ func (b *Bus) consumersLater(g Grant) {
 
 // consumer makes, changes or (without subjects) deletes one consumer.
 func (b *Bus) consumer(ctx context.Context, stream string, g Grant, subjects []string) error {
-	ctx, cancel := api(ctx)
+	ctx, cancel := b.api(ctx)
 	defer cancel()
 	s, err := b.js.Stream(ctx, b.names.streams[stream])
 	if err != nil {
@@ -268,7 +268,7 @@ func (b *Bus) awaitOutbox(ctx context.Context) {
 }
 
 func (b *Bus) deleteConsumers(key string) {
-	ctx, cancel := context.WithTimeout(b.ctx, apiTimeout)
+	ctx, cancel := b.api(b.ctx)
 	defer cancel()
 	for _, stream := range b.names.streams {
 		err := b.js.DeleteConsumer(ctx, stream, key)

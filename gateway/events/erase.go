@@ -39,11 +39,11 @@ func (b *Bus) erase(ctx context.Context, stream string, match func(string, []byt
 		return 0, err
 	}
 	state, n := s.CachedInfo().State, 0
-	err = read(ctx, s, max(state.FirstSeq, 1), state.LastSeq, false, func(seq uint64, m jetstream.Msg) error {
+	err = b.read(ctx, s, max(state.FirstSeq, 1), state.LastSeq, false, func(seq uint64, m jetstream.Msg) error {
 		if !match(b.names.bare(m.Subject()), m.Data()) {
 			return nil
 		}
-		actx, cancel := api(ctx)
+		actx, cancel := b.api(ctx)
 		defer cancel()
 		if err := s.SecureDeleteMsg(actx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 			return err

@@ -69,8 +69,9 @@ type Options struct {
 	// "mark:STREAM:after", with STREAM inbound or status. May be nil.
 	Hook func(point string)
 
-	dedupe   time.Duration // window of Nats-Msg-Id; 0: two minutes
-	lazySync bool          // leave it to the server when an event reaches the disk; for tests of other things
+	dedupe     time.Duration // window of Nats-Msg-Id; 0: two minutes
+	apiTimeout time.Duration // of requests to JetStream; 0: 5 s
+	lazySync   bool          // leave it to the server when an event reaches the disk; for tests of other things
 }
 
 // State says how the connection to NATS does.
@@ -168,6 +169,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.StatusMax <= 0 {
 		o.StatusMax = 100_000
+	}
+	if o.apiTimeout == 0 {
+		o.apiTimeout = 5 * time.Second
 	}
 	if o.dedupe == 0 {
 		o.dedupe = 2 * time.Minute

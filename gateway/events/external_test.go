@@ -156,7 +156,9 @@ func TestExternalWithoutRightsIsSaidInWords(t *testing.T) {
 			Publish: &server.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>"}}}}}
 	})
 	c.start(t)
-	r := newRig(t, func(o *Options) { o.URL = strings.Replace(c.url(), "nats://", "nats://gw:pw@", 1) })
+	r := newRig(t, func(o *Options) {
+		o.URL, o.apiTimeout = strings.Replace(c.url(), "nats://", "nats://gw:pw@", 1), 500*time.Millisecond
+	})
 	r.box.sms("front", 1)
 	eventually(t, "the missing right is named", func() bool {
 		s := r.State()

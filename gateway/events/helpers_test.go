@@ -269,7 +269,7 @@ func (r *rig) ids(t testing.TB, stream string) (ids []string) {
 		t.Fatal(err)
 	}
 	state := s.CachedInfo().State
-	err = read(t.Context(), s, max(state.FirstSeq, 1), state.LastSeq, true, func(_ uint64, m jetstream.Msg) error {
+	err = r.read(t.Context(), s, max(state.FirstSeq, 1), state.LastSeq, true, func(_ uint64, m jetstream.Msg) error {
 		ids = append(ids, m.Headers().Get(nats.MsgIdHdr))
 		return nil
 	})

@@ -49,7 +49,7 @@ func (b *Bus) streamConfig(stream string) jetstream.StreamConfig {
 // configured limits.
 func (b *Bus) ownStreams(ctx context.Context) error {
 	for _, stream := range []string{streamInbound, streamStatus} {
-		ctx, cancel := api(ctx)
+		ctx, cancel := b.api(ctx)
 		_, err := b.js.CreateOrUpdateStream(ctx, b.streamConfig(stream))
 		cancel()
 		if err != nil {
@@ -65,7 +65,7 @@ func (b *Bus) openStream(ctx context.Context, stream string) (jetstream.Stream, 
 	if !b.nc.IsConnected() {
 		return nil, errAway
 	}
-	ctx, cancel := api(ctx)
+	ctx, cancel := b.api(ctx)
 	defer cancel()
 	name := b.names.streams[stream]
 	s, err := b.js.Stream(ctx, name)
@@ -90,7 +90,7 @@ func (b *Bus) explain(err error, stream string) error {
 		if last := b.nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
 			return fmt.Errorf("the rights of this account do not allow it (%s)", mask(last.Error()))
 		}
-		return fmt.Errorf("no answer in %v: %w", apiTimeout, err)
+		return fmt.Errorf("no answer in %v: %w", b.opts.apiTimeout, err)
 	}
 	if errors.Is(err, nats.ErrNoResponders) {
 		return fmt.Errorf("nobody answers; is JetStream enabled there? %w", err)

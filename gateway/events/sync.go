@@ -50,7 +50,7 @@ func (p *publisher) sync(ctx context.Context) error {
 
 func (p *publisher) scan(ctx context.Context, s jetstream.Stream, from, to uint64) (map[string]uint64, error) {
 	known := map[string]uint64{}
-	err := read(ctx, s, from, to, true, func(seq uint64, m jetstream.Msg) error {
+	err := p.bus.read(ctx, s, from, to, true, func(seq uint64, m jetstream.Msg) error {
 		if id := m.Headers().Get(nats.MsgIdHdr); id != "" {
 			known[id] = seq
 		}
@@ -61,11 +61,11 @@ func (p *publisher) scan(ctx context.Context, s jetstream.Stream, from, to uint6
 
 // read hands each message with a sequence from first to last to fn, by a
 // consumer that goes afterwards. Sequences may be missing.
-func read(ctx context.Context, s jetstream.Stream, first, last uint64, headersOnly bool, fn func(seq uint64, m jetstream.Msg) error) error {
+func (b *Bus) read(ctx context.Context, s jetstream.Stream, first, last uint64, headersOnly bool, fn func(seq uint64, m jetstream.Msg) error) error {
 	if first > last {
 		return nil
 	}
-	actx, cancel := api(ctx)
+	actx, cancel := b.api(ctx)
 	c, err := s.CreateConsumer(actx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: first,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true,
@@ -76,7 +76,7 @@ func read(ctx context.Context, s jetstream.Stream, first, last uint64, headersOn
 		return err
 	}
 	defer func() {
-		ctx, cancel := api(context.WithoutCancel(ctx))
+		ctx, cancel := b.api(context.WithoutCancel(ctx))
 		defer cancel()
 		s.DeleteConsumer(ctx, c.CachedInfo().Name) // else the server does it in a minute
 	}()
