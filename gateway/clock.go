@@ -22,6 +22,7 @@ type clock struct {
 	base  time.Time // reading of read, with its monotonic part
 	wall  time.Time // what we called base
 	floor time.Time // latest time known from before the start
+	noted time.Time // what the store was last told
 }
 
 func newClock(read func() time.Time) *clock {
@@ -47,12 +48,33 @@ func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.read()
-	ours := c.wall.Add(t.Sub(c.base))
+	ours := c.wall.Add(max(0, t.Sub(c.base)))
 	if w := t.Round(0); w.After(ours) {
 		ours = w
 	}
 	c.base, c.wall = t, ours
 	return ours.UTC().Truncate(time.Microsecond)
+}
+
+// noteEvery is how old the time in the store may be when a commit is made
+// anyway, notePending when there is none but codes are pending.
+const (
+	noteEvery   = 10 * time.Second
+	notePending = time.Minute
+)
+
+// unnoted says for how long the store was not told the time.
+func (c *clock) unnoted(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Sub(c.noted)
+}
+
+// note remembers that the time is in the store.
+func (c *clock) note(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noted = t
 }
 
 // problem says why the wall clock cannot be trusted; "" when it can.

@@ -46,6 +46,8 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 	poll, status := time.NewTicker(l.g.o.Poll), time.NewTicker(offlineEvery)
 	defer poll.Stop()
 	defer status.Stop()
+	due := time.NewTimer(0)
+	defer due.Stop()
 	checked := time.Now()
 	for {
 		l.heart.beat()
@@ -58,11 +60,8 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		if err != nil {
 			return err
 		}
-		var due <-chan time.Time
-		if !next.IsZero() {
-			t := time.NewTimer(max(0, next.Sub(l.g.clock.now())) + time.Millisecond)
-			defer t.Stop()
-			due = t.C
+		if due.Stop(); !next.IsZero() {
+			due.Reset(max(0, next.Sub(l.g.clock.now())) + time.Millisecond)
 		}
 		select {
 		case <-ctx.Done():
@@ -70,14 +69,11 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		case <-m.Done():
 			return sessionEnd(m)
 		case <-l.wake:
-		case <-due:
+		case <-due.C:
 		case <-poll.C:
 			l.want.Store(true)
 		case <-status.C:
-			l.mu.Lock()
-			up := l.state.State == "up"
-			l.mu.Unlock()
-			if up && time.Since(checked) < statusEvery {
+			if l.isUp() && time.Since(checked) < statusEvery {
 				continue
 			}
 			checked = time.Now()

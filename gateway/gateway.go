@@ -14,8 +14,10 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -135,6 +137,7 @@ type Gateway struct {
 	lines   []*line
 	byName  map[string]*line
 	metrics *metrics
+	random  io.Reader // of codes
 	started time.Time
 
 	stopping chan struct{} // closed when Run is asked to end
@@ -158,7 +161,7 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 	setDefaults(&o)
 	g := &Gateway{
 		o: o, log: o.Log, st: o.Store, clock: newClock(o.Now), watch: newWatchers(),
-		byName: map[string]*line{}, stopping: make(chan struct{}), erasing: make(chan struct{}, 1),
+		byName: map[string]*line{}, random: rand.Reader, stopping: make(chan struct{}), erasing: make(chan struct{}, 1),
 	}
 	g.running.m = map[string]struct{}{}
 	g.started = g.clock.now()
@@ -240,9 +243,20 @@ func (g *Gateway) loadClock(ctx context.Context) error {
 	})
 }
 
-// update is one step: a commit, timed by the store, with the gateway's time.
+// update is one step: a commit, timed by the store. Now and then it takes the
+// time along, so that a clock that is behind is noticed at the next start.
 func (g *Gateway) update(ctx context.Context, step string, fn func(tx store.Tx) error) error {
-	err := g.st.Update(ctx, step, fn)
+	now := g.clock.now()
+	note := g.clock.unnoted(now) >= noteEvery
+	err := g.st.Update(ctx, step, func(tx store.Tx) error {
+		if err := fn(tx); err != nil || !note {
+			return err
+		}
+		return tx.PutSetting("last_time", now.Format(time.RFC3339Nano))
+	})
+	if err == nil && note {
+		g.clock.note(now)
+	}
 	if errors.Is(err, store.ErrFull) {
 		g.disk.full(g.clock.now())
 		return &Error{Code: StorageFull, Detail: "the disk is full: free space in the data directory; nothing was changed", Err: err}
@@ -255,6 +269,9 @@ func (g *Gateway) update(ctx context.Context, step string, fn func(tx store.Tx) 
 // claims nothing, waits for answers of submissions in the air and returns.
 func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.recover(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before anything began
+		}
 		return fmt.Errorf("look at what was under way: %w", err)
 	}
 	// Events outlive the lines: what their last answers change is published
@@ -272,6 +289,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	work.Go(func() error { return g.sweep(workCtx) })
 	err := work.Wait()
+	g.noteTime(context.WithoutCancel(ctx), 0)
 	g.flushEvents(2 * time.Second)
 	stopEvents()
 	return errors.Join(err, publishers.Wait())

@@ -125,10 +125,10 @@ func (g *Gateway) DropQueue(ctx context.Context, r Request) (int, error) {
 				if err != nil {
 					return err
 				}
-				if _, err := g.end(tx, m, []State{store.Queued, store.Unknown, store.Sending}, store.Canceled, "canceled", "restored from a backup and dropped"); err != nil {
+				if _, err := g.end(tx, m, []State{store.Queued}, store.Canceled, "canceled", "restored from a backup and dropped"); err != nil {
 					return err
 				}
-				if _, err := tx.ChangeMessage(id, []State{store.Canceled}, store.MessageChange{Held: ptr(false), At: g.clock.now()}); err != nil {
+				if _, err := tx.ChangeMessage(id, []State{m.State}, store.MessageChange{Held: ptr(false), At: g.clock.now()}); err != nil {
 					return err
 				}
 				n++
@@ -177,6 +177,9 @@ func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int,
 				}
 			}
 		}
+		if err := settleRestored(tx, now); err != nil {
+			return err
+		}
 		if held, err = tx.HoldQueue(); err != nil {
 			return err
 		}
@@ -197,6 +200,34 @@ func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int,
 		return nil
 	})
 	return held, keys, err
+}
+
+// settleRestored makes what was in the air when the backup was made unknown
+// for good: whether it went out afterwards only a person can find out.
+func settleRestored(tx store.Tx, now time.Time) error {
+	for _, state := range []State{store.Sending, store.Unknown} {
+		ids, err := tx.InState(state)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			m, err := tx.Message(id)
+			if err != nil {
+				return err
+			}
+			if err := setParts(tx, m, store.Sending, store.Unknown); err != nil {
+				return err
+			}
+			c := store.MessageChange{
+				State: ptr(store.Unknown), Final: ptr(true), EndedAt: &now, DueAt: ptr(time.Time{}), At: now,
+				History: &store.HistoryEntry{State: store.Unknown, At: now, Error: "restored", Note: "it was being sent when the backup was made"},
+			}
+			if _, err := tx.ChangeMessage(id, []State{state}, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Grants lists what every live key may do on NATS, to make their consumers at

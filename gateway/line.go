@@ -250,6 +250,12 @@ func (l *line) setState(state, detail string) {
 	l.state.State, l.state.Detail = state, detail
 }
 
+func (l *line) isUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.State == "up"
+}
+
 // listen takes what the modem says unasked. Status reports and late answers
 // are recorded here, so that a send under way does not delay them.
 func (l *line) listen(ctx context.Context, m Modem) {

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -85,7 +84,7 @@ func (g *Gateway) CreateOTP(ctx context.Context, r Request, in NewOTP) (OTPView,
 		return fail(err)
 	}
 	defer end()
-	code, err := newCode(rand.Reader, in.Length)
+	code, err := newCode(g.random, in.Length)
 	if err != nil {
 		return fail(err)
 	}
@@ -237,15 +236,15 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 	if err := g.allowed(tx, c, o.To); err != nil {
 		return err
 	}
-	if err := g.chargeNumber(tx, o.To, now); err != nil {
+	if err := g.chargeKey(tx, c, now); err != nil {
 		return err
 	}
-	if err := g.chargeKey(tx, c, now); err != nil {
+	if err := g.chargeNumber(tx, o.To, now); err != nil {
 		return err
 	}
 	if len(code) != o.Length {
 		var err error
-		if code, err = newCode(rand.Reader, o.Length); err != nil {
+		if code, err = newCode(g.random, o.Length); err != nil {
 			return err
 		}
 	}

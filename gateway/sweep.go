@@ -28,6 +28,9 @@ func (g *Gateway) sweep(ctx context.Context) error {
 		if err := g.overdue(ctx); err != nil && ctx.Err() == nil {
 			g.log.Warn("cannot end what is overdue", "err", err)
 		}
+		if g.pendingCodes(ctx) {
+			g.noteTime(ctx, notePending)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -184,7 +187,34 @@ func (g *Gateway) tidy(ctx context.Context) error {
 			}
 		}
 	}
-	return g.update(ctx, "note-time", func(tx store.Tx) error {
+	g.noteTime(ctx, 0)
+	return nil
+}
+
+// noteTime tells the store the time if it was not told for d. A code that is
+// pending must not live longer because the clock was turned back before a
+// start.
+func (g *Gateway) noteTime(ctx context.Context, d time.Duration) {
+	now := g.clock.now()
+	if g.clock.unnoted(now) < d {
+		return
+	}
+	err := g.update(ctx, "note-time", func(tx store.Tx) error {
 		return tx.PutSetting("last_time", now.Format(time.RFC3339Nano))
 	})
+	if err != nil && ctx.Err() == nil {
+		g.log.Debug("cannot note the time", "err", err)
+		return
+	}
+	g.clock.note(now)
+}
+
+// pendingCodes says whether any OTP is pending.
+func (g *Gateway) pendingCodes(ctx context.Context) (pending bool) {
+	_ = g.st.View(ctx, func(tx store.Tx) error {
+		next, err := tx.NextOTPExpiry()
+		pending = !next.IsZero()
+		return err
+	})
+	return pending
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"strings"
@@ -224,7 +223,7 @@ func (g *Gateway) ResendOTP(ctx context.Context, r Request, id string) (OTPView,
 		return fail(err)
 	}
 	defer end()
-	code, err := newCode(rand.Reader, g.o.OTP.Length)
+	code, err := newCode(g.random, g.o.OTP.Length)
 	if err != nil {
 		return fail(err)
 	}
