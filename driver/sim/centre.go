@@ -33,7 +33,10 @@ const (
 	StatusExpired   = 0x46 // validity period expired
 )
 
-const defaultValidity = 48 * time.Hour
+const (
+	defaultValidity = 48 * time.Hour
+	reportsHeld     = 1000 // status reports that wait for a modem; older ones are dropped
+)
 
 // laneKey names a queue to a modem; reports do not wait behind messages that
 // find no slot.
@@ -119,6 +122,9 @@ func (n *Network) enqueue(m *Modem, msg *message) {
 	if l == nil {
 		l = &lane{}
 		n.lanes[key] = l
+	}
+	if msg.report && len(l.queue) >= reportsHeld {
+		l.queue = slices.Delete(l.queue, 1, 2) // the oldest that is not on its way
 	}
 	l.queue = append(l.queue, msg)
 	first := len(l.queue) == 1

@@ -171,8 +171,9 @@ func cnmi(m *Modem, s *session, c command) answer {
 	if len(c.args) > 5 || m.prof.cnmiRefuses != nil && m.prof.cnmiRefuses(v[:]) {
 		return cms(302)
 	}
-	s.set.cnmi = v
+	s.set.cnmi, s.cnmiSet = v, true
 	m.releaseUnasked(s)
+	m.net.reachable(m)
 	return ok
 }
 

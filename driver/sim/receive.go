@@ -196,9 +196,14 @@ func (m *Modem) receiveMemory() string {
 }
 
 // receiveReport takes a status report: +CNMI <ds> 1 routes it, 2 stores it in
-// "SR"; 0 drops it.
+// "SR"; 0 drops it. A report waits for the first +CNMI after power-on: a real
+// modem needs seconds to register, and its host has set +CNMI by then.
 func (m *Modem) receiveReport(r *record) receipt {
 	switch m.sess.set.cnmi[3] {
+	case 0:
+		if !m.sess.cnmiSet {
+			return receiptBusy
+		}
 	case 1:
 		if len(m.pending) > 0 {
 			return receiptBusy

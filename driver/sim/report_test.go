@@ -102,6 +102,37 @@ func TestValidityForms(t *testing.T) {
 	}
 }
 
+func TestReportsWaitForAModemThatWasAway(t *testing.T) {
+	n := network(t, Options{})
+	m := n.Modems()[0]
+	c := quiet(t, m)
+	m.Inject(Fault{Kind: FaultUnplug, Point: PointAccepted, Delay: time.Millisecond})
+	c.startSend(submitPDU("+447700900001", "x", tpReport))
+	c.gone()
+	eventually(t, "plugged again", func() bool { return m.body().Plugged })
+	c = quiet(t, m)
+	c.nothing(m)
+	c.want("AT+CNMI=2,1,0,1,0", "OK")
+	if r := c.report(); r.mr != 0 || r.status != StatusDelivered {
+		t.Errorf("report %+v", r)
+	}
+	c.want("AT+CNMI=2,1,0,0,0", "OK")
+	c.send("+447700900001", "x", tpReport)
+	c.want("AT+CNMI=2,1,0,1,0", "OK")
+	c.nothing(m)
+	n.report(&message{sender: m, wantsNews: true, to: "1"}, 0)
+	c.report()
+	m.Unplug()
+	for range 2 * reportsHeld {
+		n.report(&message{sender: m, wantsNews: true, to: "1"}, 0)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if got := len(n.lanes[laneKey{m, true}].queue); got != reportsHeld {
+		t.Errorf("%d reports are held", got)
+	}
+}
+
 func TestReportsInMemory(t *testing.T) {
 	n := network(t, Options{})
 	c := quiet(t, n.Modems()[0])

@@ -30,6 +30,7 @@ type session struct {
 	send    sendState
 	ussd    bool // a USSD menu is open
 	passed  []passage
+	cnmiSet bool // the host has set +CNMI since power-on
 }
 
 // passage is a point that the command line passes with its answer.
@@ -55,7 +56,7 @@ func (m *Modem) attach(p *port) error {
 func (m *Modem) powerOn() {
 	s := m.sess
 	s.set = m.startSettings()
-	s.phase, s.line, s.started, s.held, s.send = phaseIdle, nil, false, nil, sendState{}
+	s.phase, s.line, s.started, s.held, s.send, s.cnmiSet = phaseIdle, nil, false, nil, sendState{}, false
 	m.hung, m.unasked, m.pending = false, nil, nil
 	m.radio.on, m.radio.linkUntil = true, time.Time{}
 	if m.net.opt.ResetReference {

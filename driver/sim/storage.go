@@ -75,13 +75,6 @@ func (y *memory) add(r *record) (index int, ok bool) {
 	return 0, false
 }
 
-func (y *memory) at(index int) *record {
-	if i := index - y.first; i >= 0 && i < len(y.slots) {
-		return y.slots[i]
-	}
-	return nil
-}
-
 // simCard is a SIM: it keeps its content whatever happens to the modem.
 type simCard struct {
 	state              string // ready pin puk absent failure busy
