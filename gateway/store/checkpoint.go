@@ -21,6 +21,9 @@ const (
 	checkpointFrames     = 4096
 	checkpointIdleFrames = 64
 	checkpointIdle       = time.Second
+	// checkpointMaxFrames is the length from which the writer waits a moment
+	// for the readers that keep the log from starting over.
+	checkpointMaxFrames = 2 * checkpointFrames
 
 	// checkpointPatience is how long Checkpoint waits for readers to end.
 	checkpointPatience = 10 * time.Second
@@ -150,15 +153,19 @@ func (s *sqliteStore) runCheckpoints() {
 
 // moveLog moves the log when at least least of its frames are not moved yet.
 func (s *sqliteStore) moveLog(c *conn, least int) error {
-	_, frames, err := sqliteCheckpoint(c, checkpointNoop)
-	if err != nil || frames < least {
+	_, frames, left, err := sqliteCheckpoint(c, checkpointNoop)
+	if err != nil || left < least {
 		return err
 	}
-	if _, _, err := sqliteCheckpoint(c, checkpointPassive); err != nil {
+	if _, _, _, err := sqliteCheckpoint(c, checkpointPassive); err != nil {
 		return err
+	}
+	mode := checkpointPassive
+	if frames > checkpointMaxFrames {
+		mode = checkpointRestart
 	}
 	return s.enqueue(context.Background(), &update{step: "checkpoint", done: make(chan struct{}), task: func(w *writer) error {
-		_, _, err := sqliteCheckpoint(w.c, checkpointPassive)
+		_, _, _, err := sqliteCheckpoint(w.c, mode)
 		return err
 	}})
 }
@@ -171,7 +178,7 @@ func (s *sqliteStore) truncateLog() error {
 	for {
 		var done bool
 		err := s.enqueue(context.Background(), &update{step: "checkpoint", done: make(chan struct{}), task: func(w *writer) (err error) {
-			done, _, err = sqliteCheckpoint(w.c, checkpointTruncate)
+			done, _, _, err = sqliteCheckpoint(w.c, checkpointTruncate)
 			return err
 		}})
 		if err != nil {

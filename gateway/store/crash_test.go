@@ -20,6 +20,7 @@ import (
 var helpers = map[string]func(args []string) error{
 	"commit-loop": commitLoop,
 	"die-at":      dieAt,
+	"resident":    resident,
 }
 
 // helper starts the test binary as a child.

@@ -149,10 +149,10 @@ type MessageQuery struct {
 	NoOTP     bool   // leave out messages that carry an OTP
 	State     State
 	To        string
-	Via       string // line that sent it or may send it
-	Since     time.Time
-	Until     time.Time
-	Cursor    string // id of the last item of the page before
+	Via       string    // line that sent it or may send it
+	Since     time.Time // made at or after it
+	Until     time.Time // made before it
+	Cursor    string    // id of the last item of the page before
 	Limit     int
 	Ascending bool
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -130,18 +131,16 @@ func syncDir(dir string) error {
 const sealCheck = "seal-check"
 
 func (s *sqliteStore) checkSealKey(c *conn) error {
-	var word string
-	err := c.row([]any{&word}, "SELECT value FROM settings WHERE name=?", sealCheck)
-	if errors.Is(err, ErrNotFound) {
-		word = string(s.seal.seal(sealCheck, []byte(sealCheck)))
-		_, err = c.exec("INSERT INTO settings (name, value) VALUES (?, ?)", sealCheck, fmt.Sprintf("%x", word))
-		return err
-	}
+	word := hex.EncodeToString(s.seal.seal(sealCheck, []byte(sealCheck)))
+	_, err := c.exec("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", sealCheck, word)
 	if err != nil {
 		return err
 	}
-	var sealed []byte
-	if _, err := fmt.Sscanf(word, "%x", &sealed); err != nil {
+	if err := c.row([]any{&word}, "SELECT value FROM settings WHERE name=?", sealCheck); err != nil {
+		return err
+	}
+	sealed, err := hex.DecodeString(word)
+	if err != nil {
 		return errSeal
 	}
 	_, err = s.seal.open(sealCheck, sealed)

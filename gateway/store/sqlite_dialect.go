@@ -156,25 +156,26 @@ func noRoom(dir string) bool {
 const (
 	checkpointNoop     = "NOOP" // only asks
 	checkpointPassive  = "PASSIVE"
+	checkpointRestart  = "RESTART" // waits for readers, so that the log starts over
 	checkpointTruncate = "TRUNCATE"
 )
 
 // sqliteCheckpoint moves the log into the database. done is false when a
-// reader or writer was in the way. frames is the number of pages in the log
-// that are not in the database yet.
-func sqliteCheckpoint(c *conn, mode string) (done bool, frames int, err error) {
-	if mode == checkpointTruncate {
+// reader or writer was in the way. frames is the number of pages in the log,
+// left how many of them are not in the database yet.
+func sqliteCheckpoint(c *conn, mode string) (done bool, frames, left int, err error) {
+	if mode == checkpointTruncate || mode == checkpointRestart {
 		if err := c.pragma("busy_timeout", checkpointBusy.Milliseconds()); err != nil {
-			return false, 0, err
+			return false, 0, 0, err
 		}
 		defer c.pragma("busy_timeout", busyTimeout.Milliseconds()) //nolint:errcheck // cannot fail
 	}
-	var busy, pages, moved int
-	err = c.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &moved)
+	var busy, moved int
+	err = c.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved)
 	if sqliteBusy(err) {
-		return false, pages, nil
+		return false, 0, 0, nil
 	}
-	return busy == 0 && pages == moved, pages - moved, err
+	return busy == 0 && frames == moved, frames, frames - moved, err
 }
 
 func (c *conn) pragma(name string, value int64) error {

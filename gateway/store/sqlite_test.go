@@ -115,6 +115,9 @@ func checkPlans(t *testing.T, statements map[string]bool) {
 		explained++
 		for step := range strings.Lines(plan) {
 			step = strings.TrimSpace(step)
+			if os.Getenv("PLANS") != "" && strings.Contains(step, "TEMP B-TREE") {
+				t.Log(q, step, plan)
+			}
 			if !strings.HasPrefix(step, "SCAN") || isSubquery(step) {
 				continue
 			}

@@ -98,7 +98,8 @@ type Messages interface {
 	Message(id string) (*Message, error)
 	// MessageText unseals the text; "" when it was erased.
 	MessageText(id string) (string, error)
-	// ListMessages reads a page; newest first unless q.Ascending.
+	// ListMessages reads a page with its parts, in the order of ids: newest
+	// first unless q.Ascending.
 	ListMessages(q MessageQuery) ([]*Message, error)
 	// ChangeMessage changes message id if its state is one of from, raises
 	// its rev and adds a history entry when c.State or c.History is set. An

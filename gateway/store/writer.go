@@ -295,7 +295,7 @@ func (w *writer) wipe() {
 	if w.c == nil {
 		return
 	}
-	if _, _, err := sqliteCheckpoint(w.c, checkpointTruncate); err != nil {
+	if _, _, _, err := sqliteCheckpoint(w.c, checkpointTruncate); err != nil {
 		w.lose()
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Open opens a store for a test. Called again by the same test, after a
-// Close, it opens the same data again.
+// Close, it opens the same data again. It is called by several at a time.
 type Open func(t *testing.T) store.Store
 
 // Run holds a back end to the contract. Each test gets an empty store.
@@ -40,7 +40,10 @@ func Run(t *testing.T, open Open) {
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			for name, test := range g.tests {
-				t.Run(name, func(t *testing.T) { test(t, open) })
+				t.Run(name, func(t *testing.T) {
+					t.Parallel() // they wait for the disk
+					test(t, open)
+				})
 			}
 		})
 	}
