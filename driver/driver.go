@@ -92,7 +92,7 @@ type Modem struct {
 	resting  string            // memory that stays selected between listings
 	selects  map[string]string // memory: the form of AT+CPMS= that selects it
 	total    map[string]int    // memory: number of slots
-	walk     bool              // AT+CMGL does not work here, read slot by slot
+	walk     map[string]bool   // memories where AT+CMGL does not work, read slot by slot
 	canLink  bool              // AT+CMMS=2 is offered
 	link     bool              // AT+CMMS=2 is set
 }
@@ -115,7 +115,7 @@ func Open(ctx context.Context, o Options) (*Modem, error) {
 	}
 	m := &Modem{
 		o: o, s: newSession(p, o), hook: o.OnWrite, sca: sca,
-		selects: make(map[string]string), total: make(map[string]int),
+		selects: make(map[string]string), total: make(map[string]int), walk: make(map[string]bool),
 	}
 	if err := m.bringUp(ctx); err != nil {
 		return nil, errors.Join(err, m.Close())

@@ -45,6 +45,7 @@ type port struct {
 	writing  sync.Mutex // held for the whole of Write
 	poisoned error      // first failed write; guarded by writing
 
+	shutting sync.Once
 	once     sync.Once
 	released chan struct{} // closed when the descriptors are
 }
@@ -216,13 +217,21 @@ func (p *port) wait(events int16, deadline time.Time) error {
 	return errPortClosed
 }
 
-// Close ends a running Read and Write at once and lets go of the device. It
-// waits at most closePatience for the kernel; it may be called more than once.
-func (p *port) Close() error {
-	p.once.Do(func() {
+// shut makes sure that no octet is written any more, but for those of a Write
+// that the kernel is taking at this moment. It does not block.
+func (p *port) shut() {
+	p.shutting.Do(func() {
 		p.closed.Store(true)
 		one := [8]byte{0: 1}
 		_, _ = unix.Write(p.wake, one[:])
+	})
+}
+
+// Close ends a running Read and Write at once and lets go of the device. It
+// waits at most closePatience for the kernel; it may be called more than once.
+func (p *port) Close() error {
+	p.shut()
+	p.once.Do(func() {
 		p.writing.Lock()
 		p.reading.Lock()
 		defer p.writing.Unlock()

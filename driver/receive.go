@@ -65,7 +65,7 @@ func (m *Modem) listMemory(memory string) ([]Stored, error) {
 			return nil, nil
 		}
 	}
-	if m.walk {
+	if m.walk[memory] {
 		return m.walkMemory(memory)
 	}
 	lines, err := m.s.doLong("+CMGL=4")
@@ -75,7 +75,7 @@ func (m *Modem) listMemory(memory string) ([]Stored, error) {
 		return nil, nil
 	case code != "":
 		found, werr := m.walkMemory(memory)
-		m.walk = werr == nil && walkable(code)
+		m.walk[memory] = werr == nil && walkable(code)
 		return found, werr
 	default:
 		return nil, err

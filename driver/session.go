@@ -54,6 +54,7 @@ func newSession(p *port, o Options) *session {
 func (s *session) end(why error) {
 	s.onceEnd.Do(func() {
 		s.err = why
+		s.port.shut()
 		close(s.done)
 		// The port's Close may have to wait for the kernel; whoever closes the
 		// modem waits for it, a command that failed does not.
