@@ -20,7 +20,7 @@ import (
 
 var backupCommand = command{
 	name: "backup", args: "FILE", summary: "write everything that must survive into one file, also while the daemon runs",
-	help: `  modemgate backup /root/modemgate-$(date +%F).tar
+	help: `  modemgate backup /var/backups/modemgate-$(date +%F).tar
 
 The file holds the database and the keys that open it: keep it as safe as the
 data directory itself. It appears whole or not at all, for its owner only

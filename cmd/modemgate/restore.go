@@ -17,8 +17,8 @@ import (
 
 var restoreCommand = command{
 	name: "restore", args: "FILE", summary: "bring a backup back into an empty data directory",
-	help: `  modemgate restore /root/modemgate-2026-05-01.tar
-  sudo -u modemgate modemgate restore - < /root/modemgate-2026-05-01.tar
+	help: `  modemgate restore /var/backups/modemgate-2026-05-01.tar
+  sudo -u modemgate modemgate restore - < /var/backups/modemgate-2026-05-01.tar
 
 The daemon must not run. Messages that were queued are held until
 modemgate queue release or modemgate queue drop, since they may have been sent
