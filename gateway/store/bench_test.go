@@ -298,6 +298,7 @@ func BenchmarkGroupCommit(b *testing.B) {
 	var mu sync.Mutex
 	var took []time.Duration
 	var wg sync.WaitGroup
+	busy := cpuTime()
 	b.ResetTimer()
 	for w := range writers {
 		wg.Go(func() {
@@ -320,6 +321,7 @@ func BenchmarkGroupCommit(b *testing.B) {
 	wg.Wait()
 	b.StopTimer()
 	after := s.Stats()
+	b.ReportMetric(float64((cpuTime()-busy).Microseconds())/1000/float64(len(took)), "cpu-ms/op")
 	report(b, took)
 	b.ReportMetric(float64(after.Steps-before.Steps)/float64(after.Commits-before.Commits), "steps/commit")
 }

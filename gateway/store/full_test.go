@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -14,23 +16,32 @@ import (
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
-// untilFull accepts messages until the store says that the disk is full, and
-// returns the ids that were promised.
-func untilFull(t *testing.T, s store.Store, prefix string) (promised []string) {
+// untilFull accepts messages from four goroutines until the store says that
+// the disk is full, and adds the ids that were promised.
+func untilFull(t *testing.T, s store.Store, round int, promised map[string]bool) {
 	t.Helper()
-	for i := range 20000 {
-		id := fmt.Sprintf("msg_%s_%05d", prefix, i)
-		err := s.Update(context.Background(), "accept", acceptNamed(id))
-		if errors.Is(err, store.ErrFull) {
-			return promised
-		}
-		if err != nil {
-			t.Fatalf("update %d: %v, want ErrFull", i, err)
-		}
-		promised = append(promised, id)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 20000 {
+				id := fmt.Sprintf("msg_%d_%d_%05d", round, w, i)
+				err := s.Update(context.Background(), "accept", acceptNamed(id))
+				if errors.Is(err, store.ErrFull) {
+					return
+				}
+				if err != nil {
+					t.Errorf("update %d: %v, want ErrFull", i, err)
+					return
+				}
+				mu.Lock()
+				promised[id] = true
+				mu.Unlock()
+			}
+			t.Error("the disk never was full")
+		})
 	}
-	t.Fatal("the disk never was full")
-	return nil
+	wg.Wait()
 }
 
 // fillAndFree is the life of a store on a disk that fills up, and has room
@@ -38,13 +49,12 @@ func untilFull(t *testing.T, s store.Store, prefix string) (promised []string) {
 func fillAndFree(t *testing.T, s store.Store, dir string, fill, free func()) {
 	t.Helper()
 	promised := make(map[string]bool)
+	big := strings.Repeat("x", 2<<20)
 	for round := range 2 {
 		fill()
-		for _, id := range untilFull(t, s, fmt.Sprint(round)) {
-			promised[id] = true
-		}
-		for range 3 {
-			if err := s.Update(context.Background(), "accept", acceptNamed("msg_never")); !errors.Is(err, store.ErrFull) {
+		untilFull(t, s, round, promised)
+		for range 3 { // what is small may still find a place
+			if err := s.Update(context.Background(), "big", put("big", big)); !errors.Is(err, store.ErrFull) {
 				t.Fatalf("while full: got %v", err)
 			}
 		}

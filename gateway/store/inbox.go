@@ -110,7 +110,9 @@ func (t *tx) ListInbound(q InboundQuery) ([]*Inbound, error) {
 	if q.Line != "" {
 		add("line=?", q.Line)
 	}
-	if len(q.Lines) > 0 {
+	if len(q.Lines) == 1 {
+		add("line=?", q.Lines[0]) // in the order of its index, without a sort
+	} else if len(q.Lines) > 1 {
 		clause, lines := among("line", q.Lines)
 		add(strings.TrimPrefix(clause, " AND "), lines...)
 	}

@@ -125,7 +125,7 @@ type writer struct {
 func (s *sqliteStore) write(w *writer) {
 	defer func() {
 		if w.batch != nil {
-			w.abandon(errors.New("the update ended its goroutine"))
+			w.abandon(errors.New("store: a step of this commit ended its goroutine: nothing of the commit was done"))
 			w.answer()
 			go s.write(w)
 			return
@@ -193,36 +193,31 @@ func (w *writer) run() {
 		u.err = u.task(w)
 		return
 	}
-	if _, err := w.c.exec(sqliteBegin); err != nil {
-		w.abandon(fmt.Errorf("store: begin: %w", err))
-		return
-	}
 	good := 0
 	for _, u := range w.batch {
-		fatal := w.runOne(u)
-		if fatal != nil {
-			w.abandon(fatal)
+		if err := w.runOne(u, good == 0); err != nil {
+			w.abandon(err)
 			return
 		}
 		if u.err == nil {
 			good++
 		}
 	}
-	if good == 0 {
-		w.abandon(nil)
-		return
+	if good > 0 {
+		w.commit(good)
 	}
-	w.commit(good)
 }
 
-// runOne runs one update inside its savepoint. It returns an error when the
-// whole transaction is lost.
-func (w *writer) runOne(u *update) error {
-	single := len(w.batch) == 1
-	if !single {
-		if _, err := w.c.exec("SAVEPOINT step"); err != nil {
-			return err
-		}
+// runOne runs one update: the first in the transaction itself, the others in
+// savepoints, which cost more. It returns an error when the whole transaction
+// is lost; what failed by itself is undone and has its own error.
+func (w *writer) runOne(u *update, first bool) error {
+	begin, undo, end := sqliteBegin, sqliteRollback, ""
+	if !first {
+		begin, undo, end = "SAVEPOINT step", "ROLLBACK TO SAVEPOINT step", "RELEASE SAVEPOINT step"
+	}
+	if _, err := w.c.exec(begin); err != nil {
+		return fmt.Errorf("store: begin: %w", err)
 	}
 	t := &tx{c: w.c, seal: w.s.seal}
 	u.err = w.call(t, u)
@@ -234,15 +229,15 @@ func (w *writer) runOne(u *update) error {
 		return t.lost
 	}
 	u.ids = t.ids
-	if single {
-		return nil // undone as a whole when it failed
-	}
 	if u.err != nil {
-		if _, err := w.c.exec("ROLLBACK TO SAVEPOINT step"); err != nil {
+		if _, err := w.c.exec(undo); err != nil {
 			return err
 		}
 	}
-	_, err := w.c.exec("RELEASE SAVEPOINT step")
+	if end == "" {
+		return nil
+	}
+	_, err := w.c.exec(end)
 	return err
 }
 
