@@ -53,8 +53,8 @@ func (l *line) report(tx store.Tx, r *driver.StatusReport) error {
 }
 
 // match finds the part that a report is about: by SIM, reference, recipient
-// and time; else, for a part of unknown outcome, by recipient and time if it
-// is the only one that fits.
+// and time; else, for a part whose reference the modem never told, by
+// recipient and time if it is the only one that fits.
 func (g *Gateway) match(tx store.Tx, r store.Report) (bool, error) {
 	from, to := r.ReceivedAt.Add(-reportWindow), r.ReceivedAt.Add(reportSkew)
 	if !r.SentAt.IsZero() && r.SentAt.After(r.ReceivedAt.Add(-reportWindow)) && r.SentAt.Before(to) {
@@ -75,7 +75,7 @@ func (g *Gateway) match(tx store.Tx, r store.Report) (bool, error) {
 	}
 	var fits []store.PartRef
 	for _, p := range open {
-		if p.Part.State == store.Unknown && phone.SameTail(p.To, r.Recipient) {
+		if phone.SameTail(p.To, r.Recipient) {
 			fits = append(fits, p)
 		}
 	}

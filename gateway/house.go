@@ -32,7 +32,10 @@ func (g *Gateway) Backup(ctx context.Context, r Request, path string) error {
 	if err := g.local(r); err != nil {
 		return err
 	}
-	return g.st.Backup(ctx, path)
+	if err := g.st.Backup(ctx, path); err != nil {
+		return &Error{Code: InvalidRequest, Detail: "the backup failed: " + err.Error(), Err: err}
+	}
+	return nil
 }
 
 // Erase clears a number from the store, the events that wait and our streams.
@@ -175,6 +178,9 @@ func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int,
 				if _, err := tx.ChangeOTP(id, []OTPState{store.OTPPending}, c); err != nil {
 					return err
 				}
+				if err := dropRestored(tx, id, now); err != nil {
+					return err
+				}
 			}
 		}
 		if err := settleRestored(tx, now); err != nil {
@@ -200,6 +206,22 @@ func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int,
 		return nil
 	})
 	return held, keys, err
+}
+
+// dropRestored cancels the message of a canceled OTP: its code is void.
+func dropRestored(tx store.Tx, otp string, now time.Time) error {
+	o, err := tx.OTP(otp)
+	if err != nil {
+		return err
+	}
+	c := store.MessageChange{
+		State: ptr(store.Canceled), Final: ptr(true), EndedAt: &now, Error: ptr("canceled"), At: now,
+		History: &store.HistoryEntry{State: store.Canceled, At: now, Error: "canceled", Note: "its code was canceled by the restore"},
+	}
+	if ok, err := tx.ChangeMessage(o.MessageID, []State{store.Queued}, c); err != nil || !ok {
+		return err
+	}
+	return tx.EraseText(o.MessageID)
 }
 
 // settleRestored makes what was in the air when the backup was made unknown

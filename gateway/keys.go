@@ -127,7 +127,7 @@ func grantOf(k *Key) events.Grant {
 	return events.Grant{
 		Key: k.Name, Generation: k.Generation, Inbound: all || len(lines) > 0, InboundLines: lines,
 		Status: c.Has(ScopeStatus), AllMessages: c.Has(ScopeMessages), Messages: true,
-		InboundFrom: uint64(k.InboundFrom), ExpiresAt: k.ExpiresAt,
+		InboundFrom: uint64(k.InboundFrom), StatusFrom: k.StatusFrom, ExpiresAt: k.ExpiresAt,
 	}
 }
 
@@ -140,7 +140,7 @@ func (g *Gateway) NewKey(ctx context.Context, r Request, n NewKey) (string, Key,
 	secret := newSecret()
 	k := &Key{
 		Name: n.Name, Hash: hashSecret(secret), Scopes: n.Scopes, To: n.To, PerMinute: n.PerMinute, PerDay: n.PerDay,
-		Generation: 1, CreatedAt: now, StatusFrom: now,
+		Generation: 1, CreatedAt: now,
 	}
 	if n.Expires > 0 {
 		k.ExpiresAt = now.Add(n.Expires)
@@ -159,6 +159,7 @@ func (g *Gateway) NewKey(ctx context.Context, r Request, n NewKey) (string, Key,
 			k.Generation = old.Generation + 1
 		}
 		if !n.FromAll {
+			k.StatusFrom = now
 			if k.InboundFrom, err = tx.LastInboundSeq(); err != nil {
 				return err
 			}

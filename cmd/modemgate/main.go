@@ -1,0 +1,125 @@
+// Command modemgate is an SMS gateway for modems of your own: see README.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// Exit codes. Clients of a running daemon use those from exitRefused on.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // the daemon failed; a client was refused, or the code was wrong
+	exitUsage       = 2 // wrong command line or configuration: systemd does not retry
+	exitUnreachable = 3 // no daemon answers
+	exitTimeout     = 4
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	code := run(ctx, system{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// system is what a command touches of the world around it.
+type system struct {
+	in       io.Reader
+	out, err io.Writer
+	env      []string
+}
+
+// getenv reads one variable.
+func (s system) getenv(name string) string {
+	for _, kv := range s.env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// fail prints an error with its hint lines and returns the code.
+func (s system) fail(code int, format string, args ...any) int {
+	fmt.Fprintf(s.err, "modemgate: "+format+"\n", args...)
+	return code
+}
+
+// command is one word of the command line.
+type command struct {
+	name    string
+	args    string // after the name, in the usage line
+	summary string
+	help    string // examples, one a line
+	run     func(ctx context.Context, s system, args []string) int
+}
+
+// run is the whole program: it finds the command and returns its exit code.
+func run(ctx context.Context, s system, args []string) int {
+	all := commands()
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		if len(args) > 1 {
+			return helpOn(s, all, args[1])
+		}
+		overview(s.out, all)
+		return map[bool]int{true: exitUsage, false: exitOK}[len(args) == 0]
+	}
+	if args[0] == "--version" {
+		args[0] = "version"
+	}
+	for _, c := range all {
+		if c.name != args[0] {
+			continue
+		}
+		for _, a := range args[1:] {
+			if a == "--" {
+				break
+			}
+			if a == "--help" || a == "-h" {
+				return helpOn(s, all, c.name)
+			}
+		}
+		return c.run(ctx, s, args[1:])
+	}
+	return s.fail(exitUsage, "there is no command %q\n  modemgate --help lists them", args[0])
+}
+
+// commands lists all commands in the order of the overview.
+func commands() []command {
+	return []command{
+		serveCommand, demoCommand, simCommand, statusCommand,
+		sendCommand, otpCommand, inboxCommand, explainCommand, resolveCommand, queueCommand,
+		keyCommand, backupCommand, restoreCommand, eraseCommand,
+		checkCommand, configCommand, versionCommand,
+	}
+}
+
+func overview(w io.Writer, all []command) {
+	fmt.Fprint(w, "modemgate sends and receives SMS through modems of your own.\n\n")
+	for _, c := range all {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, "\nmodemgate demo shows it all without hardware; modemgate COMMAND --help says more.\n")
+}
+
+func helpOn(s system, all []command, name string) int {
+	for _, c := range all {
+		if c.name == name {
+			fmt.Fprintf(s.out, "usage: modemgate %s\n\n%s\n", strings.TrimSpace(c.name+" "+c.args), c.summary)
+			if c.help != "" {
+				fmt.Fprintf(s.out, "\n%s\n", strings.TrimRight(c.help, "\n"))
+			}
+			return exitOK
+		}
+	}
+	return s.fail(exitUsage, "there is no command %q\n  modemgate --help lists them", name)
+}

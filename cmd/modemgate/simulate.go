@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+)
+
+// simulate starts the simulated network and makes a line of each modem.
+func (a *app) simulate(tune func(*sim.Options)) ([]gateway.LineOptions, gateway.Phones, error) {
+	o := sim.Options{Modems: a.cfg.Modems.Simulate}
+	if tune != nil {
+		tune(&o)
+	}
+	n, err := sim.New(o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("simulator: %w", err)
+	}
+	a.sim = n
+	a.defers("simulator", n.Close)
+	var lines []gateway.LineOptions
+	for i, m := range n.Modems() {
+		l := a.line(a.cfg.Modems.Names()[i], m.Path(), "")
+		l.Number, l.Simulated = m.Number(), true
+		l.PerMinute, l.PerDay = simLimit, simLimit
+		lines = append(lines, l)
+	}
+	a.log.Warn("lines are simulated: no SMS leaves this machine", "lines", len(lines))
+	return lines, phones{n, lines}, nil
+}
+
+// simLimit bounds a simulated line, in parts: it costs nothing.
+const simLimit = 1_000_000
+
+// phones are the simulated phones, for the API.
+type phones struct {
+	net   *sim.Network
+	lines []gateway.LineOptions
+}
+
+func (p phones) Received(ctx context.Context, number string, d time.Duration) ([]gateway.SimText, error) {
+	ph := p.net.Phone(number)
+	texts := ph.Received()
+	if len(texts) == 0 && d > 0 {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		var err error
+		if texts, err = ph.Wait(ctx, 1); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+	}
+	out := make([]gateway.SimText, 0, len(texts))
+	for _, t := range texts {
+		out = append(out, gateway.SimText{From: t.From, Text: t.Text, Parts: t.Parts, ReceivedAt: t.At})
+	}
+	return out, nil
+}
+
+func (p phones) Send(number, line, text string) error {
+	for _, l := range p.lines {
+		if l.Name == line {
+			return p.net.Phone(number).Send(l.Number, text)
+		}
+	}
+	return fmt.Errorf("there is no line %s", line)
+}

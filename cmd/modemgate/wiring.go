@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/modemgate/modemgate/api"
+	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/events"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// errUsage marks errors that only another command line or configuration
+// mends, so that the service manager does not try again.
+var errUsage = errors.New("configuration")
+
+// socketName is the local door of a running daemon in its data directory.
+const socketName = "admin.sock"
+
+// app is the running program.
+type app struct {
+	cfg  configs.Config
+	log  *slog.Logger
+	gw   *gateway.Gateway
+	api  *api.Server
+	bus  *events.Bus
+	sim  *sim.Network // nil unless lines are simulated
+	stop []cleanup    // run in reverse
+}
+
+// cleanup is one thing to end, by name.
+type cleanup struct {
+	name string
+	end  func() error
+}
+
+func (a *app) defers(name string, end func() error) { a.stop = append(a.stop, cleanup{name, end}) }
+
+// close ends what was started, last first.
+func (a *app) close() error {
+	var all []error
+	for len(a.stop) > 0 {
+		c := a.stop[len(a.stop)-1]
+		a.stop = a.stop[:len(a.stop)-1]
+		if err := c.end(); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", c.name, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// build acquires everything in order: directory, keys, store, broker,
+// simulator, gateway, API. tune, if not nil, changes what the simulator does.
+func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(*sim.Options)) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	var late atomic.Pointer[gateway.Gateway] // store and broker call the gateway back
+	secrets, st, err := a.openStore(ctx, func(ids []string) {
+		if g := late.Load(); g != nil {
+			g.Notify(ids)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openBus(ctx, secrets, func(token string) (events.Grant, bool) {
+		if g := late.Load(); g != nil {
+			return g.Grant(token)
+		}
+		return events.Grant{}, false
+	}); err != nil {
+		return nil, err
+	}
+	lines, phones, err := a.openLines(tune)
+	if err != nil {
+		return nil, err
+	}
+	o := gatewayOptions(cfg, log)
+	o.Store, o.Secrets, o.Bus, o.Lines = st, secrets, a.bus, lines
+	o.Phones = phones
+	if a.gw, err = gateway.New(ctx, o); err != nil {
+		return nil, err
+	}
+	late.Store(a.gw)
+	a.provision(ctx)
+	return a, a.openAPI()
+}
+
+// provision gives every live key its consumers and takes those of keys that
+// were revoked while the daemon was down.
+func (a *app) provision(ctx context.Context) {
+	var names []string
+	for _, g := range a.gw.Grants() {
+		names = append(names, g.Key)
+		if err := a.bus.Provision(ctx, g); err != nil {
+			a.log.Warn("a key has no NATS consumers yet; they are made when it connects", "key", g.Key, "err", err)
+		}
+	}
+	if err := a.bus.Retain(ctx, names); err != nil {
+		a.log.Warn("consumers of revoked keys could not be removed; the next start tries again", "err", err)
+	}
+}
+
+// openStore takes the data directory and opens what is in it.
+func (a *app) openStore(ctx context.Context, notify func([]string)) (gateway.Secrets, store.Store, error) {
+	dir := a.cfg.DataDir
+	unlock, err := lockDataDir(dir)
+	if err != nil {
+		return gateway.Secrets{}, nil, err
+	}
+	a.defers("data_dir lock", unlock)
+	secrets, err := gateway.LoadSecrets(dir, store.FileName)
+	if err != nil {
+		return secrets, nil, err
+	}
+	st, err := store.OpenSQLite(ctx, store.Options{
+		Dir: dir, SealKey: secrets.Seal, Notify: notify, Hook: hook, Log: a.log.With("part", "store"),
+	})
+	if errors.Is(err, store.ErrFormat) {
+		return secrets, nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if err != nil {
+		return secrets, nil, err
+	}
+	a.defers("store", st.Close)
+	return secrets, st, nil
+}
+
+func (a *app) openBus(ctx context.Context, secrets gateway.Secrets, authenticate func(string) (events.Grant, bool)) error {
+	n := a.cfg.NATS
+	if n.URL == "" && n.Listen != "" {
+		if err := portFree(n.Listen, "nats.listen"); err != nil {
+			return err
+		}
+	}
+	bus, err := events.Open(ctx, events.Options{
+		Dir: a.cfg.DataDir, Key: secrets.Stream, URL: n.URL, CredsFile: n.CredsFile, Listen: n.Listen,
+		TLSCert: n.TLS.CertFile, TLSKey: n.TLS.KeyFile, Prefix: n.Prefix, Site: site(a.cfg),
+		InboundKeep: time.Duration(a.cfg.Inbound.Keep), MaxBytes: int64(a.cfg.Storage.Max) / 2,
+		Authenticate: authenticate, Hook: hook, Log: a.log.With("part", "nats"),
+	})
+	if err != nil {
+		return fmt.Errorf("nats: %w", err)
+	}
+	a.bus = bus
+	a.defers("nats", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return bus.Close(ctx)
+	})
+	if addr := bus.Addr(); addr != "" {
+		a.log.Info("NATS listens", "addr", addr)
+		path := filepath.Join(a.cfg.DataDir, "nats.addr")
+		a.defers("nats.addr", func() error { return os.Remove(path) })
+		return writeAddr(path, addr)
+	}
+	return nil
+}
+
+// openLines makes the lines: simulated ones with their network, or those of
+// the list.
+func (a *app) openLines(tune func(*sim.Options)) ([]gateway.LineOptions, gateway.Phones, error) {
+	if a.cfg.Modems.Simulate > 0 {
+		return a.simulate(tune)
+	}
+	var lines []gateway.LineOptions
+	for _, l := range a.cfg.Modems.List {
+		lines = append(lines, a.line(l.Name, l.Port, "/var/lock"))
+		last := &lines[len(lines)-1]
+		last.Number, last.PerMinute, last.PerDay = l.Number, l.Limits.PerMinute, l.Limits.PerDay
+	}
+	return lines, nil, nil
+}
+
+// line is a line that opens its modem at a path.
+func (a *app) line(name, port, locks string) gateway.LineOptions {
+	log := a.log.With("line", name)
+	return gateway.LineOptions{
+		Name: name, Port: port,
+		Open: func(ctx context.Context) (gateway.Modem, error) {
+			m, err := driver.Open(ctx, driver.Options{
+				Port: port, SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks, Log: log, OnWrite: hook,
+			})
+			if err != nil {
+				return nil, err
+			}
+			return m, nil
+		},
+	}
+}
+
+func (a *app) openAPI() error {
+	cfg := a.cfg
+	a.api = api.New(api.Options{
+		Gateway: a.gw, Listen: cfg.API.Listen, CertFile: cfg.API.TLS.CertFile, KeyFile: cfg.API.TLS.KeyFile,
+		AddrFile: filepath.Join(cfg.DataDir, "api.addr"), SocketPath: filepath.Join(cfg.DataDir, socketName),
+		Log: a.log.With("part", "api"),
+	})
+	if cfg.API.Listen != "" {
+		if err := portFree(cfg.API.Listen, "api.listen"); err != nil {
+			return err
+		}
+	}
+	return a.api.Listen()
+}
+
+// run works until ctx ends, then stops in order: HTTP, lines, events, broker,
+// store.
+func (a *app) run(ctx context.Context) error {
+	group, work := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.api.Run(work) })
+	group.Go(func() error { return a.gw.Run(work) })
+	group.Go(func() error { return notifySystemd(work, a.gw.Alive) })
+	if addr := a.api.Addr(); addr != nil {
+		a.log.Info("modemgate is ready", "api", addr.String(), "lines", len(a.cfg.Modems.Names()), "version", fullVersion())
+	}
+	err := group.Wait()
+	if err == nil {
+		a.log.Info("modemgate stops")
+	}
+	return errors.Join(err, a.close())
+}
+
+// openOffline opens the gateway of a data directory that no daemon uses, for
+// commands that change it directly. The function closes it.
+func openOffline(ctx context.Context, cfg configs.Config) (*gateway.Gateway, func() error, error) {
+	log := slog.New(slog.DiscardHandler)
+	a := &app{cfg: cfg, log: log}
+	secrets, st, err := a.openStore(ctx, nil)
+	if err != nil {
+		return nil, nil, errors.Join(err, a.close())
+	}
+	o := gatewayOptions(cfg, log)
+	o.Store, o.Secrets = st, secrets
+	if a.gw, err = gateway.New(ctx, o); err != nil {
+		return nil, nil, errors.Join(err, a.close())
+	}
+	return a.gw, a.close, nil
+}
+
+// gatewayOptions turns the configuration into the gateway's terms.
+func gatewayOptions(cfg configs.Config, log *slog.Logger) gateway.Options {
+	o := gateway.Options{
+		Version: fullVersion(), Site: site(cfg), Region: cfg.DefaultRegion,
+		Allow: cfg.Limits.Allow, Deny: cfg.Limits.Deny, KeyMinute: cfg.Limits.PerKey.Minute, KeyDay: cfg.Limits.PerKey.Day,
+		MaxQueued: cfg.Limits.Queued, TTL: time.Duration(cfg.Messages.TTL), Keep: time.Duration(cfg.Messages.Keep),
+		KeepText: time.Duration(cfg.Messages.KeepText), MaxParts: cfg.Messages.MaxParts, OnUnknown: cfg.Messages.OnUnknown,
+		Report: cfg.Messages.Report, InboundKeep: time.Duration(cfg.Inbound.Keep), Reassembly: time.Duration(cfg.Inbound.Reassembly),
+		StorageMax: int64(cfg.Storage.Max), Reserve: int64(cfg.Storage.Reserve), Grace: grace, Hook: hook, Log: log,
+		FreeSpace: func() (int64, error) { return freeSpace(cfg.DataDir) },
+		OTP: gateway.OTPOptions{
+			Length: cfg.OTP.Length, TTL: time.Duration(cfg.OTP.TTL), MaxAttempts: cfg.OTP.MaxAttempts, MaxSends: cfg.OTP.MaxSends,
+			ResendAfter: time.Duration(cfg.OTP.ResendAfter), OnUnknown: cfg.OTP.OnUnknown, PerHour: cfg.OTP.PerNumber.Hour,
+			PerDay: cfg.OTP.PerNumber.Day, Brand: cfg.OTP.Brand, Template: cfg.OTP.Template,
+		},
+	}
+	for _, r := range cfg.Modems.Routes {
+		o.Routes = append(o.Routes, gateway.Route{Prefix: r.Prefix, Via: r.Via})
+	}
+	return o
+}
+
+// site is the name of this installation: configured, or the host's.
+func site(cfg configs.Config) string {
+	if cfg.Site != "" {
+		return cfg.Site
+	}
+	if h, err := os.Hostname(); err == nil {
+		return h
+	}
+	return "modemgate"
+}
+
+// portFree refuses an address that another program listens on, and names it.
+func portFree(addr, key string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w: %s: cannot listen on %s: %w%s; choose another address in %s", errUsage, key, addr, err, holder(addr), key)
+	}
+	return l.Close()
+}
