@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// scaled is a duration on the benchmarks' time scale.
+func scaled(d time.Duration) time.Duration { return time.Duration(float64(d) * benchScale()) }
+
+// bareLoop is the least that a careful sender does: a commit, AT+CMGS, a
+// commit, one message after the other on one modem.
+func bareLoop(b *testing.B, n int, tune func(*sim.Options)) time.Duration {
+	o := sim.Options{Modems: 1}
+	if tune != nil {
+		tune(&o)
+	}
+	net, err := sim.New(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer net.Close()
+	dir := b.TempDir()
+	secrets, err := gateway.LoadSecrets(dir, store.FileName)
+	if err != nil {
+		b.Fatal(err)
+	}
+	st, err := store.OpenSQLite(b.Context(), store.Options{Dir: dir, SealKey: secrets.Seal})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	m, err := driver.Open(b.Context(), driver.Options{Port: net.Modems()[0].Path()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	commit := func(v string) {
+		if err := st.Update(b.Context(), "bare", func(tx store.Tx) error { return tx.PutSetting("bare", v) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	began := time.Now()
+	for i := range n {
+		commit(fmt.Sprint("intent ", i))
+		enc, err := driver.Encode(driver.Text{To: "+999555001", Body: "bench", Validity: time.Hour})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := m.Send(b.Context(), driver.Submission{TPDU: enc.Parts[0]}); err != nil {
+			b.Fatal(err)
+		}
+		commit(fmt.Sprint("result ", i))
+	}
+	return time.Since(began)
+}
+
+// drainTime queues n messages on paused lines and measures how long they take
+// from the resuming to the last result.
+func drainTime(b *testing.B, n int, modems int, tune func(*sim.Options), meanwhile func(a *benchApp)) time.Duration {
+	a := newBenchApp(b, b.TempDir(), modems, tune)
+	defer a.end()
+	r := gateway.Request{Caller: gateway.LocalCaller()}
+	for _, m := range a.sim.Modems() {
+		if _, err := a.gw.PauseLine(b.Context(), r, m.Name()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report := false
+	var wg sync.WaitGroup
+	for c := range 16 {
+		wg.Go(func() {
+			for i := c; i < n; i += 16 {
+				if _, _, err := a.gw.CreateMessage(context.Background(), r, gateway.NewMessage{To: "+999555001", Text: "bench", Report: &report}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	began := time.Now()
+	for _, m := range a.sim.Modems() {
+		if _, err := a.gw.ResumeLine(b.Context(), r, m.Name()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if meanwhile != nil {
+		meanwhile(a)
+	}
+	for {
+		q, err := a.gw.Queue(b.Context(), r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if q.OTP+q.High+q.Normal+q.Low == 0 && a.sent() >= n {
+			return time.Since(began)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// sent counts parts that lines have recorded as sent.
+func (t *benchApp) sent() int {
+	lines, err := t.gw.Lines(t.b.Context(), gateway.Request{Caller: gateway.LocalCaller()})
+	if err != nil {
+		t.b.Fatal(err)
+	}
+	n := uint64(0)
+	for _, l := range lines {
+		n += l.Sent
+	}
+	return int(n)
+}
+
+// BenchmarkThroughput compares the gateway on one line with the bare loop, in
+// the same process and run.
+func BenchmarkThroughput(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		n    int
+		tune func(*sim.Options)
+	}{
+		{"no-delay", 2000, nil},
+		{"115200-baud", 500, func(o *sim.Options) { o.Baud = 115200 }},
+		{"3s-per-SMS", 10, func(o *sim.Options) { o.SubmitDelay = scaled(3 * time.Second) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				bare := bareLoop(b, c.n, c.tune)
+				ours := drainTime(b, c.n, 1, c.tune, nil)
+				b.ReportMetric(float64(c.n)/bare.Seconds(), "bare-sms/s")
+				b.ReportMetric(float64(c.n)/ours.Seconds(), "sms/s")
+				b.ReportMetric(bare.Seconds()/ours.Seconds(), "ratio")
+			}
+		})
+	}
+}
+
+// BenchmarkEightLines sends 400 messages over eight lines at 3 s per SMS while
+// OTPs come in: each OTP goes out on the first line that is free after it.
+func BenchmarkEightLines(b *testing.B) {
+	radio, lines, n, otps := scaled(3*time.Second), 8, 400, 8
+	for b.Loop() {
+		var waits []time.Duration
+		took := drainTime(b, n, lines, func(o *sim.Options) { o.SubmitDelay = radio }, func(a *benchApp) {
+			for i := range otps {
+				time.Sleep(radio * 3)
+				waits = append(waits, otpWait(b, a, fmt.Sprintf("+9995560%02d", i)))
+			}
+		})
+		total := n + otps
+		ideal := time.Duration((total+lines-1)/lines) * radio
+		b.ReportMetric(took.Seconds()/ideal.Seconds(), "of-ideal")
+		b.ReportMetric(quantile(waits, 1).Seconds()/radio.Seconds(), "otp-wait-radios")
+	}
+}
+
+// otpWait posts an OTP and measures the time until a modem gets it: at most
+// the rest of one submission, divided over the lines.
+func otpWait(b *testing.B, a *benchApp, to string) time.Duration {
+	began := time.Now()
+	_, _, err := a.gw.CreateOTP(b.Context(), gateway.Request{Caller: gateway.LocalCaller()}, gateway.NewOTP{To: to})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := a.sim.Phone(to).Wait(b.Context(), 1); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+// BenchmarkIdle is the memory and the start of the real program, with an empty
+// store and with many messages in it.
+func BenchmarkIdle(b *testing.B) {
+	binary := buildBinary(b)
+	for _, messages := range []int{0, int(1e6 * benchScale())} {
+		b.Run(fmt.Sprintf("%d-messages", messages), func(b *testing.B) {
+			dir := filepath.Join(b.TempDir(), "data")
+			fillStore(b, dir, messages)
+			for b.Loop() {
+				ready, mb := startAndMeasure(b, binary, dir)
+				b.ReportMetric(inMS(ready), "ms-ready")
+				b.ReportMetric(mb, "MB-rss")
+			}
+		})
+	}
+}
+
+// fillStore writes n sent messages as the gateway does.
+func fillStore(b *testing.B, dir string, n int) {
+	if n == 0 {
+		return
+	}
+	unlock, err := lockDataDir(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer unlock()
+	secrets, err := gateway.LoadSecrets(dir, store.FileName)
+	if err != nil {
+		b.Fatal(err)
+	}
+	st, err := store.OpenSQLite(b.Context(), store.Options{Dir: dir, SealKey: secrets.Seal, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	now := time.Now().Add(-time.Hour)
+	const batch = 5000
+	for i := 0; i < n; i += batch {
+		err := st.Update(b.Context(), "fill", func(tx store.Tx) error {
+			for j := i; j < min(i+batch, n); j++ {
+				at := now.Add(time.Duration(j) * time.Millisecond)
+				err := tx.InsertMessage(&store.Message{
+					ID: fmt.Sprintf("msg_%026d", j), Key: "bench", To: fmt.Sprintf("+99955%07d", j), Text: "a text that was sent", Encoding: "gsm7",
+					Priority: store.PriorityNormal, State: store.Sent, Final: true, Rev: 3, OnUnknown: "hold", CreatedAt: at, DeadlineAt: at.Add(time.Hour),
+					NotBefore: at, EndedAt: at, TextUntil: now.Add(48 * time.Hour), Line: "modem0", ICCID: "8999900000000000001",
+					Parts: []store.Part{{Index: 1, State: store.Sent, Line: "modem0", ICCID: "8999900000000000001", Reference: j & 255, SubmittedAt: at, SentAt: at, Status: -1}},
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
