@@ -77,6 +77,7 @@ func (g *Gateway) checkNumber(tx store.Tx, number string, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	var refused *Error
 	for _, w := range []struct {
 		d     time.Duration
 		limit int
@@ -87,8 +88,14 @@ func (g *Gateway) checkNumber(tx store.Tx, number string, now time.Time) error {
 			in = in[1:]
 		}
 		if len(in) >= w.limit {
-			return limited(w.name, in[len(in)-w.limit].Add(w.d), "this number has had its %d codes (otp.%s): wait", w.limit, w.name)
+			at := in[len(in)-w.limit].Add(w.d)
+			if refused == nil || at.After(refused.RetryAt) {
+				refused = limited(w.name, at, "this number has had its %d codes (otp.%s): wait", w.limit, w.name)
+			}
 		}
+	}
+	if refused != nil {
+		return refused
 	}
 	return nil
 }

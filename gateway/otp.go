@@ -236,6 +236,11 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 	if err := g.allowed(tx, c, o.To); err != nil {
 		return err
 	}
+	// A refusal may leave the commit standing, so both are looked at before
+	// either is charged.
+	if err := g.checkNumber(tx, o.To, now); err != nil {
+		return err
+	}
 	if err := g.chargeKey(tx, c, now); err != nil {
 		return err
 	}

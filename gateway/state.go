@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"time"
 
 	"github.com/modemgate/modemgate/gateway/store"
@@ -89,9 +90,30 @@ func (g *Gateway) sent(tx store.Tx, m *store.Message, from []State, note string)
 	return g.eraseText(tx, m) // no submission can follow
 }
 
+// spent says whether a message carries a code that is void: its OTP has ended
+// or has a newer one. Nothing more is sent for it then.
+func (g *Gateway) spent(tx store.Tx, m *store.Message) (bool, error) {
+	if m.OTPID == "" {
+		return false, nil
+	}
+	o, err := tx.OTP(m.OTPID)
+	if errors.Is(err, store.ErrNotFound) {
+		return true, nil
+	}
+	return err == nil && (o.State != store.OTPPending || o.MessageID != m.ID), err
+}
+
 // requeue gives a message back to the queue until notBefore. Once a part is
 // out, the rest must follow by the same SIM, or the phone cannot join them.
 func (g *Gateway) requeue(tx store.Tx, m *store.Message, notBefore time.Time, code, note string) error {
+	spent, err := g.spent(tx, m)
+	if err != nil {
+		return err
+	}
+	if spent {
+		_, err := g.end(tx, m, []State{store.Sending}, store.Canceled, "canceled", "its code is void")
+		return err
+	}
 	c := store.MessageChange{
 		State: ptr(store.Queued), NotBefore: &notBefore, Error: &code, DueAt: ptr(time.Time{}),
 		History: &store.HistoryEntry{State: store.Queued, At: g.clock.now(), Line: m.Line, Error: code, Note: note},
@@ -100,7 +122,7 @@ func (g *Gateway) requeue(tx store.Tx, m *store.Message, notBefore time.Time, co
 		c.Route = ptr(m.Line)
 		g.noteRoute(m.Line)
 	}
-	_, err := g.move(tx, m, []State{store.Sending}, c)
+	_, err = g.move(tx, m, []State{store.Sending}, c)
 	tx.Notify(topicQueue)
 	return err
 }
@@ -114,7 +136,11 @@ func (g *Gateway) unknown(tx store.Tx, m *store.Message, code string, grace time
 		History: &store.HistoryEntry{State: store.Unknown, At: now, Line: m.Line, Error: code, Note: "the modem took the text and no answer came"},
 	}
 	ok, err := g.move(tx, m, []State{store.Sending}, c)
-	if err != nil || !ok || (grace > evidenceWait || g.mayResend(m, now)) {
+	if err != nil || !ok {
+		return err
+	}
+	spent, err := g.spent(tx, m)
+	if err != nil || !spent && (grace > evidenceWait || g.mayResend(m, now)) {
 		return err
 	}
 	return g.decideUnknown(tx, m)
@@ -129,7 +155,11 @@ func (g *Gateway) mayResend(m *store.Message, now time.Time) bool {
 func (g *Gateway) decideUnknown(tx store.Tx, m *store.Message) error {
 	now := g.clock.now()
 	unknown := []State{store.Unknown}
-	if g.mayResend(m, now) {
+	spent, err := g.spent(tx, m)
+	if err != nil {
+		return err
+	}
+	if !spent && g.mayResend(m, now) {
 		return g.resend(tx, m, "no answer came: one copy is sent", false)
 	}
 	if m.OnUnknown == "fail" {
@@ -139,11 +169,13 @@ func (g *Gateway) decideUnknown(tx store.Tx, m *store.Message) error {
 		_, err := g.end(tx, m, unknown, store.Failed, "outcome-unknown", "messages.on_unknown is fail")
 		return err
 	}
-	// A held message keeps its text until somebody resolves it; an OTP's is
-	// worthless after its deadline and goes then.
+	// A held message keeps its text until somebody resolves it; that of a code
+	// is worthless once the code is void.
 	c := store.MessageChange{Final: ptr(true), EndedAt: &now, DueAt: ptr(time.Time{})}
-	_, err := g.move(tx, m, unknown, c)
-	return err
+	if ok, err := g.move(tx, m, unknown, c); err != nil || !ok || !spent {
+		return err
+	}
+	return g.eraseText(tx, m)
 }
 
 // resend queues the parts of unknown outcome once more.
@@ -161,7 +193,7 @@ func (g *Gateway) resend(tx store.Tx, m *store.Message, note string, byHand bool
 	if partsIn(m, store.Unknown)+partsIn(m, store.Queued) < len(m.Parts) {
 		c.Route = ptr(m.Line) // the other parts went by this line
 	}
-	if byHand {
+	if byHand && m.OTPID == "" { // a code goes no longer than its OTP
 		c.DeadlineAt = ptr(now.Add(m.DeadlineAt.Sub(m.NotBefore)))
 		if m.DeadlineAt.After(*c.DeadlineAt) {
 			c.DeadlineAt = nil

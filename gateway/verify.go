@@ -110,7 +110,7 @@ func (g *Gateway) ownOTP(tx store.Tx, c Caller, id string) (*store.OTP, error) {
 func (g *Gateway) verify(ctx context.Context, r Request, code string, find func(tx store.Tx) (*store.OTP, error)) (Verdict, error) {
 	code, err := cleanCode(code)
 	if err != nil {
-		return Verdict{}, err
+		return Verdict{}, g.lockedFirst(ctx, find, err)
 	}
 	var v Verdict
 	var refused error
@@ -126,7 +126,22 @@ func (g *Gateway) verify(ctx context.Context, r Request, code string, find func(
 	if err == nil {
 		err = refused
 	}
-	return v, err
+	if err != nil {
+		return Verdict{}, err // what was judged and not kept is not told
+	}
+	return v, nil
+}
+
+// lockedFirst prefers the refusal of a locked number to any other.
+func (g *Gateway) lockedFirst(ctx context.Context, find func(tx store.Tx) (*store.OTP, error), other error) error {
+	return g.st.View(ctx, func(tx store.Tx) error {
+		if o, err := find(tx); err == nil {
+			if err := g.lockedNumber(tx, o.To, g.clock.now()); err != nil {
+				return err
+			}
+		}
+		return other
+	})
 }
 
 // try judges one code. A refusal is returned beside the error of the store,
