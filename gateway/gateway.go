@@ -151,6 +151,7 @@ type Gateway struct {
 		m map[string]struct{}
 	}
 	disk    diskState
+	queued  queueBound
 	sweeper heart
 	erasing chan struct{} // asks the sweeper for a checkpoint
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/modemgate/modemgate/gateway/store"
@@ -50,15 +51,31 @@ func (g *Gateway) chargeKey(tx store.Tx, c Caller, now time.Time) error {
 	return nil
 }
 
-// checkQueue refuses when too much waits already.
+// queueBound is an upper bound of the number of queued messages. Counting
+// them takes time that grows with their number, so they are counted only when
+// the bound reaches the limit. It is owned by the commits that accept.
+type queueBound struct {
+	mu    sync.Mutex
+	known bool
+	most  int
+}
+
+// checkQueue refuses when too much waits already, else it counts one more.
 func (g *Gateway) checkQueue(tx store.Tx, now time.Time) error {
-	by, _, err := tx.CountQueued()
-	if err != nil {
-		return err
+	q := &g.queued
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.known || q.most >= g.o.MaxQueued {
+		by, _, err := tx.CountQueued()
+		if err != nil {
+			return err
+		}
+		q.known, q.most = true, by[0]+by[1]+by[2]+by[3]
 	}
-	if n := by[0] + by[1] + by[2] + by[3]; n >= g.o.MaxQueued {
-		return limited("queued", now.Add(time.Minute), "%d messages are queued already (limits.queued): wait until lines have sent some", n)
+	if q.most >= g.o.MaxQueued {
+		return limited("queued", now.Add(time.Minute), "%d messages are queued already (limits.queued): wait until lines have sent some", q.most)
 	}
+	q.most++
 	return nil
 }
 

@@ -99,14 +99,10 @@ func drainTime(b *testing.B, n int, modems int, tune func(*sim.Options), meanwhi
 		meanwhile(a)
 	}
 	for {
-		q, err := a.gw.Queue(b.Context(), r)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if q.OTP+q.High+q.Normal+q.Low == 0 && a.sent() >= n {
+		if a.sent() >= n {
 			return time.Since(began)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
