@@ -14,24 +14,14 @@ func (t *tx) ListMessages(q MessageQuery) ([]*Message, error) {
 	if q.Limit <= 0 {
 		q.Limit = defaultLimit
 	}
-	if q.State == "" {
-		return t.page(q, "")
+	var page []*Message
+	for _, kind := range q.kinds() {
+		p, err := t.page(q, kind)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, p...)
 	}
-	// A state has its final messages in one index and the open ones in
-	// another; both pages are read and merged.
-	open := "final=0 AND state<>'queued' AND state=?"
-	if q.State == Queued {
-		open = "state='queued' AND held IN (0, 1) AND state=?"
-	}
-	page, err := t.page(q, open)
-	if err != nil {
-		return nil, err
-	}
-	final, err := t.page(q, "final=1 AND state=?")
-	if err != nil {
-		return nil, err
-	}
-	page = append(page, final...)
 	slices.SortFunc(page, func(a, b *Message) int {
 		if q.Ascending {
 			return strings.Compare(a.ID, b.ID)
@@ -41,30 +31,62 @@ func (t *tx) ListMessages(q MessageQuery) ([]*Message, error) {
 	return page[:min(len(page), q.Limit)], nil
 }
 
-func (t *tx) page(q MessageQuery, state string) ([]*Message, error) {
-	query, args := q.sql(state)
+// The three kinds of messages have indices of their own.
+const (
+	kindQueued = "state='queued' AND held IN (0, 1)"
+	kindOpen   = "final=0 AND state<>'queued'"
+	kindFinal  = "final=1"
+)
+
+// kinds are the ranges that a query is made of: one in the order of ids, or
+// those of the kinds of messages that can match, to be merged.
+func (q MessageQuery) kinds() []string {
+	switch {
+	case q.State == Queued:
+		return []string{kindQueued, kindFinal}
+	case q.State != "":
+		return []string{kindOpen, kindFinal}
+	case q.To != "":
+		return []string{kindQueued, kindOpen, kindFinal}
+	}
+	return []string{""}
+}
+
+func (t *tx) page(q MessageQuery, kind string) ([]*Message, error) {
+	query, args := q.sql(kind)
 	return t.messages(query, args...)
 }
 
-// sql is the statement of a page; state is the condition on the state.
-func (q MessageQuery) sql(state string) (string, []any) {
+// sql is the statement of a page of one kind.
+func (q MessageQuery) sql(kind string) (string, []any) {
 	var where []string
 	var args []any
 	add := func(clause string, a ...any) {
 		where = append(where, clause)
 		args = append(args, a...)
 	}
-	if state != "" {
-		add(state, string(q.State))
+	// What is queued or open is little. As expressions the other conditions
+	// find no index, such as the long one of a key, to be tempted by.
+	column := func(name string) string {
+		if kind == kindQueued || kind == kindOpen {
+			return name + "||''"
+		}
+		return name
+	}
+	if kind != "" {
+		add(kind)
+	}
+	if q.State != "" {
+		add("state=?", string(q.State))
 	}
 	if q.Key != "" {
-		add("api_key=?", q.Key)
+		add(column("api_key")+"=?", q.Key)
 	}
 	if q.NoOTP {
 		add("otp_id=''")
 	}
 	if q.To != "" {
-		add("recipient=?", q.To)
+		add(column("recipient")+"=?", q.To)
 	}
 	if q.Via != "" {
 		add("(line=? OR ','||via||',' LIKE '%,'||?||',%')", q.Via, q.Via)
@@ -75,16 +97,16 @@ func (q MessageQuery) sql(state string) (string, []any) {
 	if !q.Until.IsZero() {
 		add("created_at<?", us(q.Until))
 	}
-	order, beyond := "DESC", "id<?"
+	order, beyond := "DESC", "<?"
 	if q.Ascending {
-		order, beyond = "ASC", "id>?"
+		order, beyond = "ASC", ">?"
 	}
 	if q.Cursor != "" {
-		add(beyond, q.Cursor)
+		add(column("id")+beyond, q.Cursor)
 	}
 	sql := selectMessage
 	if len(where) > 0 {
 		sql += " WHERE " + strings.Join(where, " AND ")
 	}
-	return sql + " ORDER BY id " + order + " LIMIT ?", append(args, q.Limit)
+	return sql + " ORDER BY " + column("id") + " " + order + " LIMIT ?", append(args, q.Limit)
 }

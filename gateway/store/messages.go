@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -241,7 +242,16 @@ func (t *tx) PurgeMessages(before time.Time, limit int) (int, error) {
 
 // MessagesTo implements [Messages].
 func (t *tx) MessagesTo(number string) ([]string, error) {
-	return t.strings(`SELECT id FROM messages WHERE recipient=? ORDER BY id`, number)
+	var out []string
+	for _, kind := range []string{kindQueued, kindOpen, kindFinal} {
+		ids, err := t.strings(`SELECT id FROM messages WHERE `+kind+` AND recipient=?`, number)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ids...)
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // NextReference implements [Messages].

@@ -99,7 +99,7 @@ func (t *tx) earliest(query string, args ...any) (time.Time, error) {
 // QueueRoutes implements [Messages]. The queue is skipped from route to route
 // by its index; what is being sent or waits for a report is listed.
 func (t *tx) QueueRoutes() ([]string, error) {
-	routes, err := t.strings(`SELECT DISTINCT route FROM messages WHERE final=0 AND state<>'queued'`)
+	routes, err := t.strings(`SELECT DISTINCT route FROM messages WHERE ` + kindOpen)
 	if err != nil {
 		return nil, err
 	}
@@ -193,9 +193,9 @@ func (t *tx) NextOverdue(now time.Time) (time.Time, error) {
 // InState implements [Messages].
 func (t *tx) InState(s State) ([]string, error) {
 	if s == Queued {
-		return t.strings(`SELECT id FROM messages WHERE state='queued' AND held IN (0, 1) ORDER BY id`)
+		return t.strings(`SELECT id FROM messages WHERE ` + kindQueued + ` ORDER BY id`)
 	}
-	return t.strings(`SELECT id FROM messages WHERE final=0 AND state<>'queued' AND state=? ORDER BY id`, string(s))
+	return t.strings(`SELECT id FROM messages WHERE `+kindOpen+` AND state=? ORDER BY id`, string(s))
 }
 
 // HoldQueue implements [Messages].

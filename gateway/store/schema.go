@@ -7,7 +7,9 @@ package store
 //
 // Partial indices hold what is looked for and nothing else: the queue, what
 // waits for a moment, what can be erased. They stay small however many final
-// messages there are.
+// messages there are. Numbers come in no order, so each entry in an index of
+// theirs is a page read and written anywhere in it: messages get theirs when
+// they are final, not when somebody waits for the answer.
 var schemaV1 = []string{
 	`CREATE TABLE messages (
 		id TEXT NOT NULL PRIMARY KEY,
@@ -52,7 +54,7 @@ var schemaV1 = []string{
 	`CREATE INDEX messages_ended ON messages (ended_at) WHERE final=1`,
 	`CREATE INDEX messages_erasable ON messages (text_until) WHERE text_until>0 AND body IS NOT NULL`,
 	`CREATE INDEX messages_key ON messages (api_key, id)`,
-	`CREATE INDEX messages_recipient ON messages (recipient, id)`,
+	`CREATE INDEX messages_recipient ON messages (recipient, id) WHERE final=1`,
 
 	`CREATE TABLE parts (
 		message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,

@@ -151,7 +151,8 @@ type Messages interface {
 	EraseText(id string) error
 	// PurgeMessages deletes final messages that ended before t; at most limit.
 	PurgeMessages(t time.Time, limit int) (int, error)
-	// MessagesTo lists ids of all messages to a number.
+	// MessagesTo lists ids of all messages to a number. It takes a time that
+	// grows with the messages that are not final.
 	MessagesTo(number string) ([]string, error)
 	// HoldQueue marks everything queued as held: it is never next and never
 	// overdue. ReleaseQueue undoes it; both raise the revs, and count.

@@ -52,6 +52,7 @@ var listTests = map[string]func(t *testing.T, open Open){
 			{"unknown from a cursor", store.MessageQuery{State: store.Unknown, Cursor: "msg_0008", Limit: 1}, []int{5}},
 			{"failed", store.MessageQuery{State: store.Failed}, nil},
 			{"to a number", store.MessageQuery{To: "+447700900002"}, []int{8, 4, 0}},
+			{"to a number, a page", store.MessageQuery{To: "+447700900002", Ascending: true, Cursor: "msg_0000", Limit: 1}, []int{4}},
 			{"by a line or its wish", store.MessageQuery{Via: "front"}, []int{11, 7, 6, 2, 1}},
 			{"by another line", store.MessageQuery{Via: "back"}, []int{11, 6, 1}},
 			{"since", store.MessageQuery{Since: at(9)}, []int{11, 10, 9}},

@@ -144,8 +144,12 @@ var messageTests = map[string]func(t *testing.T, open Open){
 		equal(t, "history", len(history), 0)
 		update(t, s, func(tx store.Tx) error { return tx.DeleteMessage("msg_0002") })
 		insert(t, s, message(2, 1)) // nothing of the old one is in the way
+		queued(t, s, 5, func(m *store.Message) { m.State, m.DueAt = store.Sent, at(9) })
+		queued(t, s, 6, func(m *store.Message) { m.Held = true })
+		queued(t, s, 7, func(m *store.Message) { m.State, m.Final = store.Failed, true })
+		queued(t, s, 8, func(m *store.Message) { m.To = "+447700900002" })
 		equal(t, "to a number", view(t, s, func(tx store.Tx) ([]string, error) { return tx.MessagesTo("+447700900001") }),
-			[]string{"msg_0002", "msg_0003"})
+			[]string{"msg_0002", "msg_0003", "msg_0005", "msg_0006", "msg_0007"})
 	},
 	"concatenation references go round": func(t *testing.T, open Open) {
 		s := open(t)
