@@ -90,10 +90,14 @@ func mask(number string) string {
 	return string(r[:4]) + strings.Repeat("*", len(r)-6) + string(r[len(r)-2:])
 }
 
+// idLength is that of an id of ours behind its prefix; no code and no number
+// is as long.
+const idLength = 26
+
 // safeID returns an id of ours as it is, and nothing else: a path parameter
 // is whatever a client wrote.
 func safeID(id string) string {
-	if prefix, rest, ok := strings.Cut(id, "_"); ok && len(rest) <= 40 && saneID.MatchString(id) {
+	if prefix, rest, ok := strings.Cut(id, "_"); ok && len(rest) == idLength && saneID.MatchString(id) {
 		switch prefix {
 		case "msg", "otp", "in":
 			return id

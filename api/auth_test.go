@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -191,6 +190,10 @@ func TestAuditLog(t *testing.T) {
 		{"POST", "/v1/admin/queue/release", "", `audit=queue.release key=local id="" result=ok`},
 	}
 	for _, row := range table {
+		// What is no whole id is not logged; a resend logs the id of its answer.
+		if strings.Contains(row.path, "_1") && !strings.HasSuffix(row.path, "/resend") {
+			row.path, row.want = strings.ReplaceAll(row.path, "_1", someID), strings.ReplaceAll(row.want, "_1", someID)
+		}
 		if r := b.local(row.method, row.path, row.body, "X-Request-Id", "trace-7"); r.status >= 300 {
 			t.Errorf("%s %s: %d %s", row.method, row.path, r.status, r.body)
 		}
@@ -226,13 +229,19 @@ func TestAuditLog(t *testing.T) {
 	}
 }
 
+// someID is an id behind its prefix.
+const someID = "_06h045kwj18y14crwtbj68e52r"
+
 func TestMask(t *testing.T) {
 	for in, want := range map[string]string{"": "", "12345": "*****", "12345678": "********", "+447700900123": "+447*******23", "é23456789": "é234***89"} {
 		if got := mask(in); got != want {
 			t.Errorf("mask(%q) = %q, want %q", in, got, want)
 		}
 	}
-	if fmt.Sprint([]string{safeID("msg_abc"), safeID("+447700900123"), safeID("msg_+44"), safeID("key_1")}) != "[msg_abc ? ? ?]" {
-		t.Error("safeID")
+	const id = "msg" + someID
+	for in, want := range map[string]string{id: id, "otp_123456": "?", "+447700900123": "?", "msg_+44": "?", "key" + id[3:]: "?", id + "1": "?"} {
+		if got := safeID(in); got != want {
+			t.Errorf("safeID(%q) = %q, want %q", in, got, want)
+		}
 	}
 }
