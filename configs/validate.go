@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,8 +71,11 @@ func (v *checks) oneOf(path, s string, allowed ...string) {
 var siteName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`)
 
 func (v *checks) place(c Config) {
-	if c.DataDir == "" {
+	switch {
+	case c.DataDir == "":
 		v.add("data_dir", "is empty; name a directory such as /var/lib/modemgate")
+	case !filepath.IsAbs(c.DataDir): // clients run in other directories than the daemon
+		v.addf("data_dir", "%s is no absolute path such as /var/lib/modemgate", quote(c.DataDir))
 	}
 	switch {
 	case c.Store == "":
