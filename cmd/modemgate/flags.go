@@ -128,6 +128,8 @@ func (f *clientFlags) parse(args []string, least, most int) ([]string, error) {
 	switch {
 	case len(pos) < least:
 		return nil, usageError(f.Name(), "an argument is missing")
+	case len(pos) > most && most == 0:
+		return nil, usageError(f.Name(), fmt.Sprintf("%q is one argument too many: it takes flags only", pos[0]))
 	case len(pos) > most:
 		return nil, usageError(f.Name(), fmt.Sprintf("%d arguments are too many: put a text of several words in quotes", len(pos)))
 	}
