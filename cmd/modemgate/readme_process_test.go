@@ -81,14 +81,14 @@ type program struct {
 	wrote chan struct{} // closed and replaced at each write
 }
 
-// start runs a command. It is killed at the end of the test.
+// start runs a command. It is ended at the end of the test.
 func (p *place) start(t *testing.T, name string, args ...string) *program {
 	t.Helper()
 	return p.launch(t, t, name, args...)
 }
 
 // launch runs a command in a process group of its own, as a terminal does. It
-// is killed at the end of the test that is its life.
+// is ended at the end of the test that is its life.
 func (p *place) launch(t, life *testing.T, name string, args ...string) *program {
 	t.Helper()
 	g := &program{cmd: exec.Command(name, args...), done: make(chan struct{}), wrote: make(chan struct{})}
@@ -109,15 +109,25 @@ func (p *place) launch(t, life *testing.T, name string, args ...string) *program
 		g.err = g.cmd.Wait()
 		close(g.done)
 	}()
-	life.Cleanup(func() {
+	life.Cleanup(g.kill)
+	return g
+}
+
+// kill ends the program, and what it has started, if it still runs: by asking
+// first, so that it takes its temporary files with it.
+func (g *program) kill() {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		select {
 		case <-g.done:
+			return
 		default:
-			_ = syscall.Kill(-g.cmd.Process.Pid, syscall.SIGKILL)
-			<-g.done
 		}
-	})
-	return g
+		_ = syscall.Kill(-g.cmd.Process.Pid, sig)
+		select {
+		case <-g.done:
+		case <-time.After(10 * time.Second):
+		}
+	}
 }
 
 // look finds a program on the PATH of the place, which is not ours.

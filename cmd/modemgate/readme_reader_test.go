@@ -96,7 +96,7 @@ esac
 func (r *reader) endService() {
 	text, _ := os.ReadFile(r.pid)
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || syscall.Kill(pid, syscall.SIGKILL) != nil {
+	if err != nil || syscall.Kill(pid, syscall.SIGTERM) != nil {
 		return
 	}
 	for end := time.Now().Add(readmePatience); syscall.Kill(pid, 0) == nil && time.Now().Before(end); {
