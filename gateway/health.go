@@ -19,7 +19,9 @@ func (d *diskState) full(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fullAt = now
-	d.err = "the disk is full: free space in the data directory"
+	if d.err == "" { // else it is known and has been told
+		d.err = "the disk is full: free space in the data directory"
+	}
 }
 
 // look measures the disk and the clock.

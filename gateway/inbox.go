@@ -11,6 +11,9 @@ import (
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
+// drainRetry is how soon a SIM is read again after the store took nothing.
+const drainRetry = 5 * time.Second
+
 // drain moves what is stored on the SIM to the store, in the order of the
 // listing: one commit, then the deletion. A crash anywhere repeats, and the
 // fingerprint drops the repeat. When the store refuses, the SMS stays on the
@@ -30,6 +33,10 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 			// Equal PDUs of one listing were stored together with the first.
 		} else if err := l.take1(ctx, s, copies(list, s)); err != nil {
 			l.log.Warn("an SMS stays on the SIM: it cannot be stored", "err", err)
+			time.AfterFunc(drainRetry, func() {
+				l.want.Store(true)
+				l.poke()
+			})
 			return nil
 		}
 		l.g.o.Hook("inbox:stored")
