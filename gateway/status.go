@@ -128,7 +128,7 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	l.g.metrics.counters(&s)
 	switch {
 	case s.Paused && s.State == "up":
-		s.State, s.Detail = "paused", "it receives and does not send: modemgate or the API resumes it"
+		s.State, s.Detail = "paused", "it receives and does not send: POST /v1/lines/"+s.Name+"/resume lets it send"
 	case s.State == "up" && now.Before(block.until):
 		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", block.why, block.until.Format(time.RFC3339))
 	}
@@ -178,6 +178,8 @@ func (g *Gateway) pause(ctx context.Context, r Request, name string, on bool) (L
 		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
 	}
 	event := map[bool]string{true: "paused", false: "resumed"}[on]
+	g.pausing.Lock()
+	defer g.pausing.Unlock()
 	err := g.update(ctx, "pause", func(tx store.Tx) error {
 		l.mu.Lock()
 		rec := store.Line{

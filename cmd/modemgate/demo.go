@@ -78,11 +78,11 @@ Everything above stays valid until Ctrl-C. Try, in another terminal:
   curl -s -H "Authorization: Bearer $MODEMGATE_KEY" $MODEMGATE_URL/v1/sim/phones/%[4]s
   curl -s -H "Authorization: Bearer $MODEMGATE_KEY" $MODEMGATE_URL/v1/status
 
-  nats --server %[3]s --token $MODEMGATE_KEY sub 'sms.inbound.>'
+  nats --server nats://$MODEMGATE_KEY@%[3]s sub 'sms.inbound.>'
   curl -s -H "Authorization: Bearer $MODEMGATE_KEY" -H 'Content-Type: application/json' \
     -d '{"text":"Your code is 246810","line":"modem0"}' $MODEMGATE_URL/v1/sim/phones/%[4]s/send
 
 With a real modem: modemgate config > modemgate.yaml, name its port under
 modems.list, modemgate serve --config modemgate.yaml
-`, t.a.api.Addr(), t.secret, "nats://"+t.a.bus.Addr(), demoPhone)
+`, t.a.api.Addr(), t.secret, t.a.bus.Addr(), demoPhone)
 }

@@ -37,6 +37,10 @@ func erase(ctx context.Context, s system, args []string) error {
 		printJSON(s.out, answer)
 		return nil
 	}
+	if e.Messages+e.OTPs+e.Inbound+e.Events == 0 {
+		fmt.Fprintln(s.out, "nothing is stored of it: is it written as the messages show it?")
+		return nil
+	}
 	fmt.Fprintln(s.out, "erased")
 	showFacts(s.out, [][2]string{
 		{"messages sent to it", fmt.Sprint(e.Messages)}, {"one-time passwords", fmt.Sprint(e.OTPs)},

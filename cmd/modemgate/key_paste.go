@@ -99,6 +99,7 @@ func natsLines(cfg configs.Config, k keyJSON, running bool) []string {
 		stream = strings.ToUpper(strings.ReplaceAll(cfg.NATS.Prefix, "-", "_")) + "_" + stream
 	}
 	return append(out,
+		fmt.Sprintf("other clients: server %s, the key as the option token", addr),
 		fmt.Sprintf("nats consumer next %s %s --js-api-prefix %smodemgate.API", stream, k.Name, dot),
 		`Go: nc, err := nats.Connect(os.Getenv("NATS_URL"))`,
 		fmt.Sprintf(`    js, err := jetstream.NewWithAPIPrefix(nc, "%smodemgate.API")`, dot),

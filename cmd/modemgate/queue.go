@@ -95,6 +95,10 @@ func changeQueue(ctx context.Context, s system, f *clientFlags, how string) erro
 		printJSON(s.out, answer)
 		return nil
 	}
+	if changed.Messages == 0 {
+		fmt.Fprintln(s.out, "no message is held")
+		return nil
+	}
 	what := map[string]string{"drop": "canceled", "release": "released: the lines send now"}[how]
 	fmt.Fprintf(s.out, "%s %s\n", areCount(changed.Messages, "message"), what)
 	return nil

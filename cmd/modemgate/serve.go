@@ -70,6 +70,9 @@ func loadConfig(s system, name string, args []string) (configs.Config, []string,
 	return cfg, warnings, exitOK
 }
 
+// topLevel are the keys of the configuration that have no dot.
+var topLevel = map[string]bool{"data_dir": true, "store": true, "site": true, "default_region": true, "insecure_lan": true}
+
 // configFlags splits --config and --key.path VALUE flags.
 func configFlags(args []string) (path string, flags map[string]string, err error) {
 	flags = map[string]string{}
@@ -79,6 +82,9 @@ func configFlags(args []string) (path string, flags map[string]string, err error
 			return "", nil, fmt.Errorf("%q is no flag: flags begin with --", args[i])
 		}
 		name, value, given := strings.Cut(name, "=")
+		if name != "config" && !strings.Contains(name, ".") && !topLevel[name] {
+			return "", nil, fmt.Errorf("there is no flag --%s", name)
+		}
 		if !given {
 			if i+1 == len(args) {
 				return "", nil, fmt.Errorf("--%s needs a value", name)

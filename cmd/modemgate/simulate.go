@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/modemgate/modemgate/driver/sim"
@@ -12,7 +13,7 @@ import (
 
 // simulate starts the simulated network and makes a line of each modem.
 func (a *app) simulate(tune func(*sim.Options)) ([]gateway.LineOptions, gateway.Phones, error) {
-	o := sim.Options{Modems: a.cfg.Modems.Simulate}
+	o := sim.Options{Modems: a.cfg.Modems.Simulate, Dir: filepath.Join(a.cfg.DataDir, "sim")}
 	if tune != nil {
 		tune(&o)
 	}

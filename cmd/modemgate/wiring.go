@@ -26,6 +26,10 @@ import (
 // mends, so that the service manager does not try again.
 var errUsage = errors.New("configuration")
 
+// streamShare is the part of storage.max that the event streams may take; the
+// database has the rest.
+const streamShare = 4
+
 // socketName is the local door of a running daemon in its data directory.
 const socketName = "admin.sock"
 
@@ -152,7 +156,7 @@ func (a *app) openBus(ctx context.Context, secrets gateway.Secrets, authenticate
 	bus, err := events.Open(ctx, events.Options{
 		Dir: a.cfg.DataDir, Key: secrets.Stream, URL: n.URL, CredsFile: n.CredsFile, Listen: n.Listen,
 		TLSCert: n.TLS.CertFile, TLSKey: n.TLS.KeyFile, Prefix: n.Prefix, Site: site(a.cfg),
-		InboundKeep: time.Duration(a.cfg.Inbound.Keep), MaxBytes: int64(a.cfg.Storage.Max) / 2,
+		InboundKeep: time.Duration(a.cfg.Inbound.Keep), MaxBytes: int64(a.cfg.Storage.Max) / streamShare,
 		Authenticate: authenticate, Hook: hook, Log: a.log.With("part", "nats"),
 	})
 	if err != nil {
@@ -262,7 +266,7 @@ func gatewayOptions(cfg configs.Config, log *slog.Logger) gateway.Options {
 		MaxQueued: cfg.Limits.Queued, TTL: time.Duration(cfg.Messages.TTL), Keep: time.Duration(cfg.Messages.Keep),
 		KeepText: time.Duration(cfg.Messages.KeepText), MaxParts: cfg.Messages.MaxParts, OnUnknown: cfg.Messages.OnUnknown,
 		Report: cfg.Messages.Report, InboundKeep: time.Duration(cfg.Inbound.Keep), Reassembly: time.Duration(cfg.Inbound.Reassembly),
-		StorageMax: int64(cfg.Storage.Max), Reserve: int64(cfg.Storage.Reserve), Grace: grace, Hook: hook, Log: log,
+		StorageMax: int64(cfg.Storage.Max) - int64(cfg.Storage.Max)/streamShare, Reserve: int64(cfg.Storage.Reserve), Grace: grace, Hook: hook, Log: log,
 		FreeSpace: func() (int64, error) { return freeSpace(cfg.DataDir) },
 		OTP: gateway.OTPOptions{
 			Length: cfg.OTP.Length, TTL: time.Duration(cfg.OTP.TTL), MaxAttempts: cfg.OTP.MaxAttempts, MaxSends: cfg.OTP.MaxSends,

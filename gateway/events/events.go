@@ -275,9 +275,9 @@ func (b *Bus) fault(part, text string) {
 	b.faults[part] = text
 	if text == "" {
 		delete(b.faults, part)
-		b.log.Info("nats works again", "part", part)
+		b.log.Info("nats takes events", "of", part)
 	} else {
-		b.log.Warn("nats does not take events; they wait", "part", part, "err", text)
+		b.log.Warn("nats does not take events; they wait", "of", part, "err", text)
 	}
 	b.judge()
 }
