@@ -252,3 +252,28 @@ func TestEraseClearsANumber(t *testing.T) {
 		t.Fatalf("erase over the network: %v", err)
 	}
 }
+
+func TestRepeatOfWhatWasErasedIsNotFound(t *testing.T) {
+	r := newRig(t, nil, nil)
+	again := app
+	again.IdempotencyKey, again.Path, again.Body = "once", "/v1/messages", []byte("{}")
+	m, _, err := r.g.CreateMessage(t.Context(), again, gateway.NewMessage{To: alice, Text: "erase me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.await(m.ID, store.Delivered)
+	otp := app
+	otp.IdempotencyKey, otp.Path, otp.Body = "once", "/v1/otp", []byte("{}")
+	if _, _, err := r.g.CreateOTP(t.Context(), otp, gateway.NewOTP{To: alice}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.g.Erase(t.Context(), gateway.Request{Caller: gateway.LocalCaller()}, alice); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.g.CreateMessage(t.Context(), again, gateway.NewMessage{To: alice, Text: "erase me"}); code(err) != gateway.NotFound {
+		t.Errorf("the message: %v", err)
+	}
+	if _, _, err := r.g.CreateOTP(t.Context(), otp, gateway.NewOTP{To: alice}); code(err) != gateway.NotFound {
+		t.Errorf("the OTP: %v", err)
+	}
+}

@@ -110,10 +110,15 @@ func (g *Gateway) acceptOTP(tx store.Tx, r Request, in NewOTP, to, code string) 
 	}
 	if rec != nil {
 		o, err := tx.OTP(rec.Resource)
+		if errors.Is(err, store.ErrNotFound) {
+			err = errForgotten
+		}
 		if err != nil {
 			return fail(err)
 		}
-		return viewOTP(o), Answer{rec.Status, true}, nil
+		v := viewOTP(o)
+		v.Reused = rec.Status == http.StatusOK
+		return v, Answer{rec.Status, true}, nil
 	}
 	o, err := tx.PendingOTP(r.Caller.Key, in.Purpose, to)
 	if err == nil && !now.Before(o.ExpiresAt) {

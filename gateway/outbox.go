@@ -63,6 +63,9 @@ func (g *Gateway) CreateMessage(ctx context.Context, r Request, in NewMessage) (
 		return fail(err)
 	}
 	v, err := g.readMessage(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return fail(errForgotten)
+	}
 	return v, answer, err
 }
 
