@@ -167,8 +167,12 @@ func (g *Gateway) lineEvent(tx store.Tx, l *line, event, detail string, now time
 	}, lineBody{Schema: 1, Line: l.o.Name, Event: event, At: now, Detail: detail, Simulated: l.o.Simulated})
 }
 
-// source lets the publishers read the transactional outbox.
-type source struct{ g *Gateway }
+// source lets the publishers, one for each stream, read the transactional
+// outbox.
+type source struct {
+	g    *Gateway
+	wake map[string]<-chan struct{}
+}
 
 var _ events.Source = source{}
 
@@ -198,9 +202,13 @@ func (s source) LastMark(ctx context.Context, stream string) (upTo int64, stream
 	return upTo, streamSeq, err
 }
 
-func (s source) Wake(stream string) <-chan struct{} {
-	ch, _ := s.g.watch.watch(topicEvents + stream)
-	return ch
+func (s source) Wake(stream string) <-chan struct{} { return s.wake[stream] }
+
+// outbox makes the source; the returned function ends its watches.
+func (g *Gateway) outbox() (source, func()) {
+	inbound, endInbound := g.watch.watch(topicEvents + streamInbound)
+	status, endStatus := g.watch.watch(topicEvents + streamStatus)
+	return source{g, map[string]<-chan struct{}{streamInbound: inbound, streamStatus: status}}, func() { endInbound(); endStatus() }
 }
 
 // flushEvents gives the publishers a moment to tell of the last changes.

@@ -34,7 +34,6 @@ type claim struct {
 	m    *store.Message
 	part int // 1-based
 	text string
-	at   time.Time
 }
 
 // serve claims, sends and receives until the modem goes or ctx ends.
@@ -112,6 +111,9 @@ func (l *line) work(ctx context.Context, m Modem) (time.Time, error) {
 		// The disk is full: nothing can be claimed, the modem is well.
 		return l.g.clock.now().Add(recordRetry), nil
 	}
+	if err == nil && (next.IsZero() || next.After(l.g.clock.now())) && l.putBack("the line waits between two parts") != nil {
+		next = l.g.clock.now().Add(recordRetry)
+	}
 	return next, err
 }
 
@@ -127,14 +129,20 @@ func (l *line) claim(ctx context.Context) (c *claim, next time.Time, err error) 
 	if idle, until, err := l.idle(ctx, now); idle || err != nil {
 		return nil, until, err
 	}
+	current := l.current
 	err = l.g.update(ctx, "claim", func(tx store.Tx) error {
+		l.current = current
 		c, next, err = l.take(tx)
 		return err
 	})
-	if ctx.Err() != nil {
-		return nil, time.Time{}, nil
+	if err == nil {
+		return c, next, nil // also while stopping: what is claimed is given back, see notSent
 	}
-	return c, next, err
+	l.current = current
+	if ctx.Err() != nil {
+		err = nil
+	}
+	return nil, time.Time{}, err
 }
 
 // idle looks without a commit whether there is anything to claim.
@@ -171,7 +179,11 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 			}
 		}
 		if l.current != nil && (m == nil || m.Priority != store.PriorityOTP) {
-			return l.intend(tx, l.current, now)
+			c, next, err := l.intend(tx, l.current, now)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // it was erased; intend has let go of it
+			}
+			return c, next, err
 		}
 		if m == nil {
 			next, err := tx.NextDue(l.routes(), now)
@@ -236,7 +248,7 @@ func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, tim
 	if err := l.chargeLine(tx, now); err != nil {
 		return nil, time.Time{}, err
 	}
-	return &claim{m: m, part: part, text: text, at: now}, time.Time{}, nil
+	return &claim{m: m, part: part, text: text}, time.Time{}, nil
 }
 
 // send hands one part to the modem.
@@ -251,13 +263,11 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (int, error) {
 	if err != nil || c.part < 1 || c.part > len(enc.Parts) {
 		return 0, &driver.SendError{Fate: driver.Refused, Code: "encode", Class: driver.Permanent, Err: err}
 	}
-	l.setSending(true)
-	defer l.setSending(false)
 	began := time.Now()
+	l.submitted.Store(true)
 	mr, err := m.Send(ctx, driver.Submission{
 		TPDU: enc.Parts[c.part-1], More: c.part < len(c.m.Parts),
 		AtPrompt: func() error {
-			l.submitted.Store(true)
 			switch {
 			case ctx.Err() != nil:
 				return errStopping
@@ -273,12 +283,6 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (int, error) {
 	return mr, err
 }
 
-func (l *line) setSending(on bool) {
-	l.mu.Lock()
-	l.sending = on
-	l.mu.Unlock()
-}
-
 // record writes the result of a part and, in the same commit, claims the
 // next one. While the disk refuses, the result is kept and tried again: it is
 // the only copy.
@@ -286,33 +290,54 @@ func (l *line) record(ctx context.Context, c *claim, mr int, sendErr error) (nex
 	if l.leftOpen(ctx, sendErr) {
 		return nil, time.Time{}, nil
 	}
-	always := context.WithoutCancel(ctx)
-	for {
-		err = l.g.update(always, "result", func(tx store.Tx) error {
-			next, due = nil, time.Time{}
-			if err := l.settle(tx, c, mr, sendErr); err != nil {
+	current, fate := l.current, ""
+	for tries := 0; ; tries++ {
+		l.heart.beat()
+		err = l.g.update(context.WithoutCancel(ctx), "result", func(tx store.Tx) (err error) {
+			l.current, next, due = current, nil, time.Time{}
+			if fate, err = l.settle(tx, c, mr, sendErr); err != nil {
 				return err
 			}
-			if ok, until := l.ready(l.g.clock.now()); !ok || sendErr != nil || ctx.Err() != nil || l.want.Load() {
+			now := l.g.clock.now()
+			if sendErr != nil || tries > 0 || ctx.Err() != nil || l.want.Load() {
+				due = now // first this, alone; then what follows from it
+				return nil
+			}
+			if ok, until := l.ready(now); !ok {
 				due = until
 				return nil
 			}
-			var err error
 			next, due, err = l.take(tx)
 			return err
 		})
 		if err == nil {
-			if sendErr == nil && l.current == nil && next == nil {
-				l.g.log.Debug("sent", "line", l.o.Name, "msg", c.m.ID)
-			}
+			l.learn(c, fate, sendErr)
 			return next, due, nil
 		}
-		l.log.Warn("cannot write the result of a send; trying until it is written", "msg", c.m.ID, "err", err)
+		if tries == 0 {
+			l.log.Warn("cannot write the result of a send; trying until it is written", "msg", c.m.ID, "err", err)
+		}
 		select {
 		case <-ctx.Done():
+			l.current = current
 			return nil, time.Time{}, nil // the next start finds the intent
 		case <-time.After(recordRetry):
 		}
+	}
+}
+
+// learn draws from a written result what it says of the line.
+func (l *line) learn(c *claim, fate string, sendErr error) {
+	if fate != "" {
+		l.g.metrics.fate(l.o.Name, fate)
+	}
+	var se *driver.SendError
+	switch {
+	case sendErr == nil:
+		l.unblock()
+		l.log.Debug("the network took a part", "msg", c.m.ID, "part", c.part)
+	case errors.As(sendErr, &se) && se.Fate == driver.NotSent && se.Class == driver.LineDown:
+		l.blockFor(se.Code, l.g.clock.now())
 	}
 }
 
@@ -323,15 +348,18 @@ func (l *line) leftOpen(ctx context.Context, sendErr error) bool {
 	return ctx.Err() != nil && errors.As(sendErr, &se) && se.Fate == driver.Unknown
 }
 
-// settle writes what became of one part.
-func (l *line) settle(tx store.Tx, c *claim, mr int, sendErr error) error {
+// settle writes what became of one part, and says how it counts for the line.
+func (l *line) settle(tx store.Tx, c *claim, mr int, sendErr error) (fate string, err error) {
 	m, err := tx.Message(c.m.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil // erased while it was with the modem
+	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	now := l.g.clock.now()
 	if sendErr == nil {
-		return l.accepted(tx, m, c.part, mr, now)
+		return "sent", l.accepted(tx, m, c.part, mr, now)
 	}
 	var se *driver.SendError
 	if !errors.As(sendErr, &se) {
@@ -339,26 +367,20 @@ func (l *line) settle(tx store.Tx, c *claim, mr int, sendErr error) error {
 	}
 	switch se.Fate {
 	case driver.Unknown:
-		l.g.metrics.fate(l.o.Name, "unknown")
 		if _, err := tx.ChangePart(m.ID, c.part, []State{store.Sending}, store.PartChange{State: ptr(store.Unknown), Error: &se.Code}); err != nil {
-			return err
+			return "", err
 		}
-		return l.g.unknown(tx, m, se.Code, evidenceWait)
+		return "unknown", l.g.unknown(tx, m, se.Code, evidenceWait)
 	case driver.Refused:
-		return l.refused(tx, m, c.part, se)
+		return "failed", l.refused(tx, m, c.part, se)
 	}
 	return l.notSent(tx, m, c.part, se, now)
 }
 
 // accepted records that the network took the part under a reference.
 func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Time) error {
-	l.g.metrics.fate(l.o.Name, "sent")
-	l.unblock()
 	ok, err := tx.ChangePart(m.ID, part, []State{store.Sending, store.Unknown}, store.PartChange{State: ptr(store.Sent), Reference: &mr, SentAt: &now})
 	if err != nil || !ok {
-		return err
-	}
-	if err := l.g.earlyReports(tx, m.To, l.sim(), mr); err != nil {
 		return err
 	}
 	fresh, err := tx.Message(m.ID)
@@ -368,14 +390,15 @@ func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Ti
 	*m = *fresh
 	if partsIn(m, store.Queued) > 0 {
 		l.current = m
-		return nil
+	} else if err := l.g.sent(tx, m, []State{store.Sending}, ""); err != nil {
+		return err
 	}
-	return l.g.sent(tx, m, []State{store.Sending}, "")
+	// After "sent", so that no reader misses it when the report came first.
+	return l.g.earlyReports(tx, m.To, l.sim(), mr)
 }
 
 // refused ends a message that the network will never take.
 func (l *line) refused(tx store.Tx, m *store.Message, part int, se *driver.SendError) error {
-	l.g.metrics.fate(l.o.Name, "failed")
 	if _, err := tx.ChangePart(m.ID, part, []State{store.Sending}, store.PartChange{State: ptr(store.Failed), Error: &se.Code}); err != nil {
 		return err
 	}
@@ -383,40 +406,36 @@ func (l *line) refused(tx store.Tx, m *store.Message, part int, se *driver.SendE
 	return err
 }
 
-// notSent gives the part back, ends the message if no try is left, and keeps
-// the line from sending if it was the line that was refused.
-func (l *line) notSent(tx store.Tx, m *store.Message, part int, se *driver.SendError, now time.Time) error {
+// notSent gives the part back, and ends the message if no try is left.
+func (l *line) notSent(tx store.Tx, m *store.Message, part int, se *driver.SendError, now time.Time) (fate string, err error) {
 	back := store.PartChange{State: ptr(store.Queued), Error: &se.Code}
 	if _, err := tx.ChangePart(m.ID, part, []State{store.Sending}, back); err != nil {
-		return err
+		return "", err
 	}
-	m, err := tx.Message(m.ID)
-	if err != nil {
-		return err
+	if m, err = tx.Message(m.ID); err != nil {
+		return "", err
 	}
 	sending := []State{store.Sending}
 	switch {
 	case errors.Is(se, errExpired):
 		_, err := l.g.end(tx, m, sending, store.Expired, "expired", "the deadline passed before the text was out")
-		return err
+		return "", err
 	case errors.Is(se, errStopping), errors.Is(se, context.Canceled):
-		return l.g.requeue(tx, m, now, "", "modemgate stopped before the text was out")
+		return "", l.g.requeue(tx, m, now, "", "modemgate stopped before the text was out")
 	case m.Attempts >= maxAttempts, se.Class == driver.Unsure && m.Attempts >= maxUnsure:
-		l.g.metrics.fate(l.o.Name, "failed")
 		_, err := l.g.end(tx, m, sending, store.Failed, se.Code, "too many attempts")
-		return err
+		return "failed", err
 	}
 	wait := se.Wait
 	switch se.Class {
-	case driver.LineDown:
-		l.blockFor(se.Code, now)
+	case driver.LineDown: // it is the line that waits
 		wait = 0
 	case driver.Temporary, driver.Unsure:
 		wait = max(wait, backoff(m.Attempts))
 	default:
 		wait = max(wait, retryGone)
 	}
-	return l.g.requeue(tx, m, now.Add(wait), se.Code, "")
+	return "", l.g.requeue(tx, m, now.Add(wait), se.Code, "")
 }
 
 // backoff doubles from retryFirst with jitter of a half.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -13,29 +12,23 @@ import (
 // the longest validity that we ask for, and a day.
 const reportWindow = maxTTL + 24*time.Hour
 
-// reportSkew allows a report to be dated before its submission.
+// reportSkew is how far ahead of ours the service centre's clock may be.
 const reportSkew = 10 * time.Minute
 
 // reportKeep is how long a report that matches nothing is kept.
 const reportKeep = 24 * time.Hour
 
+// lateWindow is how long after a submission a +CMGS that no command waits for
+// can be its, once its outcome was given up: the longest time-out of a
+// submission, and the modem's way back.
+const lateWindow = 15 * time.Minute
+
 // takeReport records a status report that the line received.
-func (l *line) takeReport(ctx context.Context, d driver.Decoded) {
+func (l *line) takeReport(d driver.Decoded) {
 	if d.Report == nil {
 		return
 	}
-	for {
-		err := l.g.update(ctx, "report", func(tx store.Tx) error { return l.report(tx, d.Report) })
-		if err == nil {
-			return
-		}
-		l.log.Warn("cannot write a status report; trying until it is written", "err", err)
-		select {
-		case <-l.g.stopping:
-			return
-		case <-time.After(recordRetry):
-		}
-	}
+	l.persist("report", "a status report", func(tx store.Tx) error { return l.report(tx, d.Report) })
 }
 
 // report matches a status report to its part, or keeps it for 24 hours: it
@@ -56,8 +49,8 @@ func (l *line) report(tx store.Tx, r *driver.StatusReport) error {
 // and time; else, for a part whose reference the modem never told, by
 // recipient and time if it is the only one that fits.
 func (g *Gateway) match(tx store.Tx, r store.Report) (bool, error) {
-	from, to := r.ReceivedAt.Add(-reportWindow), r.ReceivedAt.Add(reportSkew)
-	if !r.SentAt.IsZero() && r.SentAt.After(r.ReceivedAt.Add(-reportWindow)) && r.SentAt.Before(to) {
+	from, to := r.ReceivedAt.Add(-reportWindow), r.ReceivedAt // our own clock never goes back
+	if !r.SentAt.IsZero() && r.SentAt.After(from) && r.SentAt.Before(to.Add(reportSkew)) {
 		from = r.SentAt.Add(-24 * time.Hour) // the service centre's clock and zone are not ours
 	}
 	refs, err := tx.PartsByReference(r.ICCID, r.MR, from, to)
@@ -119,8 +112,8 @@ func (g *Gateway) aggregate(tx store.Tx, id, note string) error {
 		return nil
 	}
 	if partsIn(m, store.Queued) > 0 {
-		if m.State == store.Unknown && m.HasText && g.clock.now().Before(m.DeadlineAt) {
-			return g.resumeParts(tx, m, note)
+		if m.State == store.Unknown {
+			return g.resumeParts(tx, m, note) // to be sent, or to expire
 		}
 		return nil
 	}
@@ -139,7 +132,8 @@ func (g *Gateway) aggregate(tx store.Tx, id, note string) error {
 	return err
 }
 
-// earlyReports applies reports that came before their +CMGS.
+// earlyReports applies reports that came before their +CMGS, or all of the
+// SIM that fit (mr -1) where no +CMGS will come.
 func (g *Gateway) earlyReports(tx store.Tx, to, iccid string, mr int) error {
 	kept, err := tx.Reports(iccid, mr)
 	if err != nil {
@@ -165,37 +159,44 @@ func (g *Gateway) earlyReports(tx store.Tx, to, iccid string, mr int) error {
 // lateResult takes a +CMGS that no command waits for. It counts only if this
 // SIM has exactly one open intent and no CMGS was written since the port was
 // opened: else it could be another's.
-func (l *line) lateResult(ctx context.Context, mr int) {
+func (l *line) lateResult(mr int) {
 	if l.submitted.Load() {
 		return
 	}
-	err := l.g.update(ctx, "late-result", func(tx store.Tx) error {
-		open, err := tx.OpenIntents(l.sim())
-		if err != nil || len(open) != 1 {
+	l.persist("late-result", "a late answer of the modem", func(tx store.Tx) error {
+		now := l.g.clock.now()
+		open, err := l.openIntents(tx, now)
+		if err != nil || len(open) != 1 || open[0].Part.State != store.Unknown {
 			return err
 		}
-		now, p := l.g.clock.now(), open[0]
-		ok, err := tx.ChangePart(p.MessageID, p.Part.Index, []State{store.Sending, store.Unknown}, store.PartChange{
+		p := open[0]
+		ok, err := tx.ChangePart(p.MessageID, p.Part.Index, []State{store.Unknown}, store.PartChange{
 			State: ptr(store.Sent), Reference: &mr, SentAt: &now, Error: ptr(""),
 		})
 		if err != nil || !ok {
 			return err
 		}
-		m, err := tx.Message(p.MessageID)
-		if err != nil {
+		if err := l.g.aggregate(tx, p.MessageID, "late answer of the modem"); err != nil {
 			return err
 		}
-		switch {
-		case partsIn(m, store.Unknown) > 0:
-			return nil
-		case partsIn(m, store.Queued) > 0:
-			return l.g.resumeParts(tx, m, "late answer of the modem")
-		}
-		return l.g.sent(tx, m, []State{store.Unknown, store.Sending}, "late answer of the modem")
+		return l.g.earlyReports(tx, p.To, l.sim(), mr)
 	})
+}
+
+// openIntents lists the parts of this SIM that a late +CMGS may be about:
+// those not final, and those given up a moment ago.
+func (l *line) openIntents(tx store.Tx, now time.Time) ([]store.PartRef, error) {
+	open, err := tx.OpenIntents(l.sim())
 	if err != nil {
-		l.log.Warn("cannot record a late answer", "err", err)
+		return nil, err
 	}
+	recent, err := tx.PartsByReference(l.sim(), -1, now.Add(-lateWindow), now)
+	for _, p := range recent {
+		if p.Part.State == store.Unknown && p.Final {
+			open = append(open, p)
+		}
+	}
+	return open, err
 }
 
 // resumeParts queues the rest of a long message once its unknown part has

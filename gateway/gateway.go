@@ -153,7 +153,8 @@ type Gateway struct {
 	disk    diskState
 	queued  queueBound
 	sweeper heart
-	erasing chan struct{} // asks the sweeper for a checkpoint
+	erasing chan struct{} // asks for a checkpoint
+	pausing sync.Mutex    // store and memory agree on who is paused
 }
 
 // New checks the store against the secrets and prepares the gateway. It
@@ -279,9 +280,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	// before the publishers stop.
 	eventsCtx, stopEvents := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEvents()
+	outbox, endOutbox := g.outbox()
+	defer endOutbox()
 	var publishers errgroup.Group
 	if g.o.Bus != nil {
-		publishers.Go(func() error { return g.o.Bus.Run(eventsCtx, source{g}) })
+		publishers.Go(func() error { return g.o.Bus.Run(eventsCtx, outbox) })
 	}
 	context.AfterFunc(ctx, func() { close(g.stopping) })
 	work, workCtx := errgroup.WithContext(ctx)
@@ -289,6 +292,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 		work.Go(func() error { return l.keep(workCtx) })
 	}
 	work.Go(func() error { return g.sweep(workCtx) })
+	work.Go(func() error { return g.keepTidy(workCtx) })
+	work.Go(func() error { return g.checkpoints(workCtx) })
 	err := work.Wait()
 	g.noteTime(context.WithoutCancel(ctx), 0)
 	g.flushEvents(2 * time.Second)

@@ -104,9 +104,14 @@ func (g *Gateway) eraseNumber(tx store.Tx, n string, rep *EraseReport, gone map[
 	if err := remove(tx.InboundFrom, tx.DeleteInbound, &rep.Inbound); err != nil {
 		return err
 	}
-	var err error
-	rep.Parts, err = tx.EraseSetsFrom(n)
-	return err
+	for _, t := range addressTypes {
+		parts, err := tx.EraseSetsFrom(sender(t, n))
+		if err != nil {
+			return err
+		}
+		rep.Parts += parts
+	}
+	return nil
 }
 
 // DropQueue cancels the messages that a restore holds.

@@ -23,7 +23,7 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 	defer cancel()
 	list, err := m.List(ctx)
 	if err != nil {
-		return stillAlive(ctx, m, err)
+		return l.stillAlive(ctx, m, "the SIM cannot be read", err)
 	}
 	for i, s := range list {
 		if s.Status == 2 || s.Status == 3 {
@@ -41,15 +41,20 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 		}
 		l.g.o.Hook("inbox:stored")
 		if err := m.Delete(ctx, s.Slot); err != nil {
-			return stillAlive(ctx, m, fmt.Errorf("delete a stored SMS: %w", err))
+			// It is stored, and known when it is listed again; the others go on.
+			if err := l.stillAlive(ctx, m, "a stored SMS cannot be deleted from the SIM", err); err != nil || ctx.Err() != nil {
+				return err
+			}
+			continue
 		}
 		l.g.o.Hook("inbox:deleted")
 	}
 	return nil
 }
 
-// stillAlive keeps the session when only a command failed.
-func stillAlive(ctx context.Context, m Modem, err error) error {
+// stillAlive keeps the session when only a command failed: the next listing
+// tries again. It returns why the session has ended if it has.
+func (l *line) stillAlive(ctx context.Context, m Modem, what string, err error) error {
 	select {
 	case <-m.Done():
 		return sessionEnd(m)
@@ -58,7 +63,14 @@ func stillAlive(ctx context.Context, m Modem, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
-	return err
+	l.mu.Lock()
+	known := l.state.LastError == err.Error()
+	l.state.LastError = err.Error()
+	l.mu.Unlock()
+	if !known {
+		l.log.Warn(what+"; the next reading tries again", "err", err)
+	}
+	return nil
 }
 
 func alreadyTaken(before []driver.Stored, s driver.Stored) bool {
@@ -111,9 +123,17 @@ func (l *line) take1(ctx context.Context, s driver.Stored, n int) error {
 
 // takeDirect stores an SMS that the modem handed over without storing it
 // (class 0): there is nothing to delete.
-func (l *line) takeDirect(ctx context.Context, s driver.Signal) {
-	if err := l.take1(ctx, driver.Stored{PDU: s.PDU, Length: s.Length}, 1); err != nil {
-		l.log.Warn("an SMS that the modem does not store could not be stored", "err", err)
+func (l *line) takeDirect(d driver.Decoded) {
+	if d.Silent {
+		return
+	}
+	stored := false
+	l.persist("inbound", "an SMS that the modem does not store", func(tx store.Tx) (err error) {
+		stored, err = l.receive(tx, d, 0)
+		return err
+	})
+	if stored {
+		l.g.metrics.received(l.o.Name)
 	}
 }
 
@@ -122,11 +142,12 @@ func (l *line) takeDirect(ctx context.Context, s driver.Signal) {
 func (l *line) receive(tx store.Tx, d driver.Decoded, i int) (bool, error) {
 	fp := fingerprint(l.sim(), d.PDU, i)
 	seen, err := tx.SeenPDU(fp)
-	if err != nil || seen {
+	if err != nil {
 		return false, err
 	}
 	now := l.g.clock.now()
-	if err := tx.AddPDU(fp, now); err != nil {
+	// Of a known one too: it stays known as long as the SIM gives it.
+	if err := tx.AddPDU(fp, now); err != nil || seen {
 		return false, err
 	}
 	switch {

@@ -20,9 +20,14 @@ const setWindow = 10 * time.Minute
 // read as one number.
 const gap = " […] "
 
+// addressTypes are all types of a sender; sender is its name in a set's key.
+var addressTypes = []string{driver.AddressInternational, driver.AddressNational, driver.AddressAlphanumeric, driver.AddressUnknown, driver.AddressNone}
+
+func sender(addressType, value string) string { return addressType + ":" + value }
+
 // join adds a part to its set and publishes the whole when it is complete.
 func (l *line) join(tx store.Tx, d driver.Decoded, now time.Time) error {
-	key := store.SetKey{ICCID: l.sim(), From: d.From.Type + ":" + d.From.Value, Reference: d.Concat.Ref, Wide: d.Concat.Wide, Total: d.Concat.Total}
+	key := store.SetKey{ICCID: l.sim(), From: sender(d.From.Type, d.From.Value), Reference: d.Concat.Ref, Wide: d.Concat.Wide, Total: d.Concat.Total}
 	part := store.SetPart{Seq: d.Concat.Seq, Text: d.Text, Encoding: d.Encoding, Raw: d.PDU, SMSCAt: d.SentAt, At: now}
 	sets, err := tx.FindSets(key)
 	if err != nil {
@@ -117,6 +122,9 @@ func (g *Gateway) publishSet(tx store.Tx, s *store.Set, now time.Time) error {
 	c := store.SetChange{DueAt: ptr(time.Time{}), Done: ptr(!in.Incomplete || s.InboundID != "")}
 	if s.InboundID == "" {
 		c.InboundID = &in.ID
+		if in.Incomplete { // late parts are waited for as long as the SMS is kept
+			c.DueAt = ptr(now.Add(g.o.InboundKeep))
+		}
 	} else {
 		c.AmendID = &in.ID
 	}
@@ -161,7 +169,8 @@ func assemble(s *store.Set) *store.Inbound {
 	return in
 }
 
-// closeSets publishes incomplete what has waited long enough.
+// closeSets publishes incomplete what has waited long enough, and gives up
+// sets whose other parts never came.
 func (g *Gateway) closeSets(ctx context.Context) (bool, error) {
 	now := g.clock.now()
 	var due []*store.Set
@@ -184,7 +193,12 @@ func (g *Gateway) closeSets(ctx context.Context) (bool, error) {
 			if s.DueAt.IsZero() || s.DueAt.After(now) {
 				continue
 			}
-			if err := g.publishSet(tx, s, now); err != nil {
+			if s.InboundID != "" && s.LateAt.IsZero() {
+				err = tx.ChangeSet(s.ID, store.SetChange{Done: ptr(true), DueAt: ptr(time.Time{})})
+			} else {
+				err = g.publishSet(tx, s, now)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -45,7 +45,6 @@ type line struct {
 	state    LineStatus
 	identity driver.Identity
 	block    blockade
-	sending  bool // a part is with the modem
 }
 
 // blockade keeps a line from sending after the network or the SIM refused it
@@ -141,6 +140,9 @@ func (l *line) keep(ctx context.Context) error {
 // session is one life of the modem, from open to gone. An error says why it
 // ended.
 func (l *line) session(ctx context.Context) (err error) {
+	if err := l.putBack("the modem went between two parts"); err != nil {
+		return err
+	}
 	m, err := l.o.Open(ctx)
 	if err != nil {
 		return err
@@ -154,26 +156,41 @@ func (l *line) session(ctx context.Context) (err error) {
 	wg.Go(func() { l.listen(ctx, m) })
 	defer wg.Wait()
 	defer func() { err = errors.Join(err, m.Close()) }()
-	defer l.putBack()
+	defer l.hurry(ctx, m)()
+	defer func() { _ = l.putBack("the modem went between two parts") }() // else before the next session
 	return l.serve(ctx, m)
 }
 
-// putBack gives the rest of a long message back to the queue when the
-// session ends between two of its parts.
-func (l *line) putBack() {
+// hurry closes the modem when ctx has ended and the answer of a submission
+// does not come within ShutdownWait. The returned function ends the watch.
+func (l *line) hurry(ctx context.Context, m Modem) func() {
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(l.g.o.ShutdownWait):
+			_ = m.Close()
+		case <-over:
+		}
+	})
+	return func() { stop(); close(over) }
+}
+
+// putBack gives the rest of a long message back to the queue while the line
+// cannot go on with it: there it can expire, and wait for the next session.
+func (l *line) putBack(why string) error {
 	m := l.current
 	if m == nil {
-		return
+		return nil
 	}
-	l.current = nil
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := l.g.update(ctx, "put-back", func(tx store.Tx) error {
-		return l.g.requeue(tx, m, l.g.clock.now(), "", "the modem went between two parts")
+		return l.g.requeue(tx, m, l.g.clock.now(), "", why)
 	})
-	if err != nil {
-		l.log.Warn("cannot give the rest of a long message back; the next start does", "msg", m.ID, "err", err)
+	if err == nil {
+		l.current = nil
 	}
+	return err
 }
 
 // up records that the line has a modem and which SIM is in it.
@@ -186,13 +203,18 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 	}
 	l.state.IMEI, l.state.ICCID, l.state.SMSC = id.IMEI, id.ICCID, id.SMSC
 	l.state.Manufacturer, l.state.Model, l.state.Revision = id.Manufacturer, id.Model, id.Revision
-	paused, number := l.state.Paused, l.state.Number
+	number := l.state.Number
 	l.mu.Unlock()
 	l.log.Info("modem ready", "model", id.Model)
 	return l.g.update(ctx, "line-up", func(tx store.Tx) error {
 		now := l.g.clock.now()
-		err := tx.PutLine(&store.Line{
-			Name: l.o.Name, IMEI: id.IMEI, ICCID: id.ICCID, Number: number, Paused: paused, Simulated: l.o.Simulated, SeenAt: now,
+		known, err := tx.Line(l.o.Name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		err = tx.PutLine(&store.Line{
+			Name: l.o.Name, IMEI: id.IMEI, ICCID: id.ICCID, Number: number, Paused: known != nil && known.Paused,
+			Simulated: l.o.Simulated, SeenAt: now,
 		})
 		if err == nil && id.ICCID != "" {
 			err = tx.PutSIM(store.SIM{ICCID: id.ICCID, IMSI: id.IMSI, Simulated: l.o.Simulated, SeenAt: now})
@@ -265,17 +287,37 @@ func (l *line) listen(ctx context.Context, m Modem) {
 			l.want.Store(true)
 			l.poke()
 		case driver.SignalReport:
-			l.takeReport(context.WithoutCancel(ctx), driver.Decode(s.PDU, s.Length))
+			l.takeReport(driver.Decode(s.PDU, s.Length))
 		case driver.SignalDirect:
-			l.takeDirect(context.WithoutCancel(ctx), s)
+			l.takeDirect(driver.Decode(s.PDU, s.Length))
 		case driver.SignalLateResult:
-			l.lateResult(context.WithoutCancel(ctx), s.MR)
+			l.lateResult(s.MR)
 		case driver.SignalFull:
 			l.want.Store(true)
 			l.poke()
 			l.tell(ctx, "storage-full", s.Memory)
 		case driver.SignalCall:
 			l.tell(ctx, "call", "")
+		}
+	}
+}
+
+// persist runs a step until it is written: what it keeps is nowhere else.
+func (l *line) persist(step, what string, fn func(tx store.Tx) error) {
+	for tries := 0; ; tries++ {
+		l.heart.beat()
+		err := l.g.update(context.Background(), step, fn)
+		if err == nil {
+			return
+		}
+		if tries == 0 {
+			l.log.Warn("cannot write "+what+"; trying until it is written", "err", err)
+		}
+		select {
+		case <-l.g.stopping:
+			l.log.Warn("stopped before "+what+" could be written", "err", err)
+			return
+		case <-time.After(recordRetry):
 		}
 	}
 }

@@ -36,6 +36,12 @@ type rig struct {
 func newRig(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options)) *rig {
 	t.Helper()
 	t.Parallel()
+	return newRigHere(t, tune, simTune)
+}
+
+// newRigHere is newRig for a test that makes several, or is not parallel.
+func newRigHere(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options)) *rig {
+	t.Helper()
 	o := sim.Options{Modems: 1, RetryInterval: 50 * time.Millisecond}
 	if simTune != nil {
 		simTune(&o)

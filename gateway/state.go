@@ -17,9 +17,6 @@ const reportWait = 24 * time.Hour
 // a copy is sent.
 const evidenceWait = 5 * time.Second
 
-// open are the states a message can still leave by itself.
-var openStates = []State{store.Queued, store.Sending, store.Sent, store.Unknown}
-
 // move is one change of state of a message: the conditional update, its
 // history and its events, in the commit of tx. It says whether the state was
 // one of from; m is read anew when it was.
@@ -60,7 +57,7 @@ func (g *Gateway) end(tx store.Tx, m *store.Message, from []State, s State, code
 	return ok, g.eraseText(tx, m)
 }
 
-// eraseText forgets a text in this commit; the sweeper then truncates the log.
+// eraseText forgets a text in this commit; then the log is truncated.
 func (g *Gateway) eraseText(tx store.Tx, m *store.Message) error {
 	if !m.HasText {
 		return nil
@@ -139,6 +136,13 @@ func (g *Gateway) unknown(tx store.Tx, m *store.Message, code string, grace time
 	if err != nil || !ok {
 		return err
 	}
+	// A report may have come before the answer was given up.
+	if err := g.earlyReports(tx, m.To, m.ICCID, -1); err != nil {
+		return err
+	}
+	if m, err = tx.Message(m.ID); err != nil || m.State != store.Unknown {
+		return err
+	}
 	spent, err := g.spent(tx, m)
 	if err != nil || !spent && (grace > evidenceWait || g.mayResend(m, now)) {
 		return err
@@ -148,7 +152,19 @@ func (g *Gateway) unknown(tx store.Tx, m *store.Message, code string, grace time
 
 // mayResend says whether the one automatic copy is still open.
 func (g *Gateway) mayResend(m *store.Message, now time.Time) bool {
-	return m.OnUnknown == "resend" && m.Resends == 0 && m.HasText && now.Before(m.DeadlineAt)
+	_, ok := g.resendRoute(m)
+	return ok && m.OnUnknown == "resend" && m.Resends == 0 && m.HasText && now.Before(m.DeadlineAt)
+}
+
+// resendRoute is where a copy may go: by the line that took the other parts,
+// else by those chosen at acceptance that are still there.
+func (g *Gateway) resendRoute(m *store.Message) (route string, ok bool) {
+	route = routeOf(m.Via)
+	if partsIn(m, store.Unknown)+partsIn(m, store.Queued) < len(m.Parts) {
+		route = m.Line
+	}
+	left := g.configured(route)
+	return routeOf(left), route == "" || len(left) > 0
 }
 
 // decideUnknown applies on_unknown when no evidence has come.
@@ -181,17 +197,18 @@ func (g *Gateway) decideUnknown(tx store.Tx, m *store.Message) error {
 // resend queues the parts of unknown outcome once more.
 func (g *Gateway) resend(tx store.Tx, m *store.Message, note string, byHand bool) error {
 	now := g.clock.now()
+	route, ok := g.resendRoute(m)
+	if !ok {
+		return refuse(NotCancelable, "the line it went by is no longer configured: send it anew")
+	}
 	if err := setParts(tx, m, store.Unknown, store.Queued); err != nil {
 		return err
 	}
 	c := store.MessageChange{
 		State: ptr(store.Queued), Final: ptr(false), EndedAt: ptr(time.Time{}), DueAt: ptr(time.Time{}), NotBefore: &now,
 		TextUntil: ptr(time.Time{}), PossibleDuplicate: ptr(true), Error: ptr(""), AddResends: 1,
-		Route:   ptr(routeOf(m.Via)),
+		Route:   &route,
 		History: &store.HistoryEntry{State: store.Queued, At: now, Note: note},
-	}
-	if partsIn(m, store.Unknown)+partsIn(m, store.Queued) < len(m.Parts) {
-		c.Route = ptr(m.Line) // the other parts went by this line
 	}
 	if byHand && m.OTPID == "" { // a code goes no longer than its OTP
 		c.DeadlineAt = ptr(now.Add(m.DeadlineAt.Sub(m.NotBefore)))
@@ -199,13 +216,13 @@ func (g *Gateway) resend(tx store.Tx, m *store.Message, note string, byHand bool
 			c.DeadlineAt = nil
 		}
 	}
-	g.noteRoute(*c.Route)
+	g.noteRoute(route)
 	tx.Notify(topicQueue)
 	_, err := g.move(tx, m, []State{store.Unknown}, c)
 	return err
 }
 
-// askCheckpoint asks the sweeper to make erasures final on the disk.
+// askCheckpoint asks to make erasures final on the disk.
 func (g *Gateway) askCheckpoint() {
 	select {
 	case g.erasing <- struct{}{}:

@@ -16,12 +16,15 @@ const (
 	sweepBatch = 200
 )
 
-// sweep ends what is overdue, erases texts whose time has come, purges what
-// is past its retention, and watches disk and clock.
+// fingerprintKeep is how long a PDU is at least known after it was last seen
+// on a SIM: a SIM may lie in a drawer before its slots are freed.
+const fingerprintKeep = 90 * 24 * time.Hour
+
+// sweep ends what is overdue, erases texts whose time has come, and watches
+// disk and clock. What may take long is done beside it.
 func (g *Gateway) sweep(ctx context.Context) error {
-	tick, tidy := time.NewTicker(sweepEvery), time.NewTicker(tidyEvery)
+	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	defer tidy.Stop()
 	for {
 		g.sweeper.beat()
 		g.look(ctx)
@@ -35,18 +38,45 @@ func (g *Gateway) sweep(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-		case <-tidy.C:
-			if err := g.tidy(ctx); err != nil && ctx.Err() == nil {
-				g.log.Warn("cannot purge what is past its retention", "err", err)
-			}
+		}
+	}
+}
+
+// keepTidy purges what is past its retention, now and then.
+func (g *Gateway) keepTidy(ctx context.Context) error {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := g.tidy(ctx); err != nil && ctx.Err() == nil {
+			g.log.Warn("cannot purge what is past its retention", "err", err)
+		}
+	}
+}
+
+// checkpoints makes erasures final on the disk, those of a moment together.
+// Each may have to wait for a backup to end.
+func (g *Gateway) checkpoints(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 		select {
+		case <-ctx.Done():
+			return nil
 		case <-g.erasing:
-			if err := g.st.Checkpoint(ctx); err != nil && ctx.Err() == nil {
-				g.log.Debug("checkpoint", "err", err)
-				g.askCheckpoint()
-			}
-		default:
+		}
+		if err := g.st.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+			g.log.Debug("checkpoint", "err", err)
+			g.askCheckpoint()
 		}
 	}
 }
@@ -55,6 +85,7 @@ func (g *Gateway) sweep(ctx context.Context) error {
 func (g *Gateway) overdue(ctx context.Context) error {
 	for _, step := range []func(context.Context) (bool, error){g.expireMessages, g.settleMessages, g.expireOTPs, g.eraseTexts, g.closeSets} {
 		for more := true; more && ctx.Err() == nil; {
+			g.sweeper.beat()
 			var err error
 			if more, err = step(ctx); err != nil {
 				return err
@@ -169,7 +200,9 @@ func (g *Gateway) tidy(ctx context.Context) error {
 		func(tx store.Tx) (int, error) { return tx.PurgeMessages(now.Add(-g.o.Keep), sweepBatch) },
 		func(tx store.Tx) (int, error) { return tx.PurgeOTPs(now.Add(-g.o.Keep), sweepBatch) },
 		func(tx store.Tx) (int, error) { return tx.PurgeInbound(now.Add(-g.o.InboundKeep), sweepBatch) },
-		func(tx store.Tx) (int, error) { return tx.PurgePDUs(now.Add(-g.o.InboundKeep), sweepBatch) },
+		func(tx store.Tx) (int, error) {
+			return tx.PurgePDUs(now.Add(-max(g.o.InboundKeep, fingerprintKeep)), sweepBatch)
+		},
 		func(tx store.Tx) (int, error) { return tx.PurgeSets(now.Add(-g.o.InboundKeep), sweepBatch) },
 		func(tx store.Tx) (int, error) { return tx.PurgeReports(now.Add(-reportKeep)) },
 		func(tx store.Tx) (int, error) { return tx.PurgeIdempotency(now.Add(-idempotencyKeep)) },

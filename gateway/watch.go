@@ -11,7 +11,6 @@ const (
 	topicQueue   = "queue"          // something may be claimed
 	topicInbound = "inbound"        // an SMS was stored
 	topicEvents  = "events:"        // + stream: an event waits
-	topicOverdue = "overdue"        // a deadline may have come nearer
 	maxWait      = 55 * time.Second // longest long poll
 )
 

@@ -130,6 +130,8 @@ func mergeRefs(a, b []PartRef, first func(a, b PartRef) bool) []PartRef {
 	return append(append(out, a...), b...)
 }
 
+const maxMR = 255 // TP-MR is one octet, 3GPP TS 23.040 §9.2.3.6
+
 func reportPlace(id int64) string { return fmt.Sprintf("reports/recipient/%d", id) }
 
 // AddReport implements [Messages].
@@ -147,10 +149,14 @@ func (t *tx) AddReport(r Report) error {
 // Reports implements [Messages].
 func (t *tx) Reports(iccid string, mr int) ([]Report, error) {
 	var out []Report
+	last := mr
+	if mr < 0 {
+		last = maxMR
+	}
 	err := t.query(func(row scanner) error {
-		r := Report{ICCID: iccid, MR: mr}
+		r := Report{ICCID: iccid}
 		var sealed []byte
-		err := row.Scan(&r.ID, &r.Line, &sealed, &r.Status, (*usec)(&r.SentAt), (*usec)(&r.ReceivedAt))
+		err := row.Scan(&r.ID, &r.Line, &r.MR, &sealed, &r.Status, (*usec)(&r.SentAt), (*usec)(&r.ReceivedAt))
 		if err != nil {
 			return err
 		}
@@ -158,7 +164,8 @@ func (t *tx) Reports(iccid string, mr int) ([]Report, error) {
 		r.Recipient = string(recipient)
 		out = append(out, r)
 		return err
-	}, `SELECT id, line, recipient, status, sent_at, received_at FROM reports WHERE iccid=? AND mr=? ORDER BY id`, iccid, mr)
+	}, `SELECT id, line, mr, recipient, status, sent_at, received_at FROM reports WHERE iccid=? AND mr>=? AND mr<=? ORDER BY id`,
+		iccid, max(mr, 0), last)
 	return out, err
 }
 

@@ -168,7 +168,7 @@ type Messages interface {
 
 	// AddReport keeps a status report that matched nothing.
 	AddReport(r Report) error
-	// Reports lists kept reports of the SIM with the TP-MR.
+	// Reports lists kept reports of the SIM with the TP-MR; all when mr < 0.
 	Reports(iccid string, mr int) ([]Report, error)
 	DeleteReport(id int64) error
 	PurgeReports(before time.Time) (int, error)

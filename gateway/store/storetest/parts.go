@@ -110,6 +110,8 @@ var partTests = map[string]func(t *testing.T, open Open){
 		}
 		r.ID = got[0].ID
 		equal(t, "report", got[0], r)
+		all := view(t, s, func(tx store.Tx) ([]store.Report, error) { return tx.Reports("a", -1) })
+		equal(t, "all", []int{len(all), all[0].MR, all[1].MR}, []int{3, 5, 6})
 		update(t, s, func(tx store.Tx) error { return tx.DeleteReport(r.ID) })
 		equal(t, "left", len(list()), 1)
 		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeReports(at(4)) }), 1)

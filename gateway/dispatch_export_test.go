@@ -1,0 +1,26 @@
+package gateway
+
+import "time"
+
+// LineSilence is how long the loop of a line has not gone round.
+func (g *Gateway) LineSilence(name string) time.Duration { return g.byName[name].heart.silence() }
+
+// Stopping says whether Run was asked to end.
+func (g *Gateway) Stopping() bool {
+	select {
+	case <-g.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// Watches is how many watches there are.
+func (g *Gateway) Watches() (n int) {
+	g.watch.mu.Lock()
+	defer g.watch.mu.Unlock()
+	for _, s := range g.watch.subs {
+		n += len(s)
+	}
+	return n
+}

@@ -1,0 +1,111 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+func TestReportInHandSettlesWhatHasNoAnswer(t *testing.T) {
+	for _, policy := range []string{"hold", "resend", "fail"} {
+		t.Run(policy, func(t *testing.T) {
+			r := newRig(t, nil, nil)
+			r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultMissing, Match: "+CMGS"})
+			m := r.post(gateway.NewMessage{To: alice, Text: "the report is here, the answer is not", OnUnknown: policy})
+			r.await(m.ID, store.Delivered)
+			if n := r.submitted(alice); n != 1 {
+				t.Fatalf("submitted %d times", n)
+			}
+		})
+	}
+}
+
+// A report that was there before the message was handed over is another's.
+func TestOlderReportSettlesNothing(t *testing.T) {
+	r := newRig(t, nil, nil)
+	r.lineState("modem0", "up")
+	l, err := r.g.Line(t.Context(), admin, "modem0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := r.now()
+	err = r.st.Update(t.Context(), "test", func(tx store.Tx) error {
+		return tx.AddReport(store.Report{Line: "modem0", ICCID: l.ICCID, MR: 200, Recipient: alice, SentAt: now.Add(-time.Minute), ReceivedAt: now.Add(-time.Second)})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	modem := r.net.Modems()[0]
+	modem.Inject(sim.Fault{Kind: sim.FaultNoReport})
+	silence(modem)
+	m := r.post(gateway.NewMessage{To: alice, Text: "no report of its own"})
+	if m = r.await(m.ID, store.Unknown); !m.Final {
+		t.Fatalf("held as %+v", m)
+	}
+}
+
+func TestLateAnswerSettlesTheUnknown(t *testing.T) {
+	for _, policy := range []string{"hold", "resend"} {
+		t.Run(policy, func(t *testing.T) {
+			r := newRig(t, nil, nil)
+			modem := r.net.Modems()[0]
+			modem.Inject(sim.Fault{Kind: sim.FaultNoReport})
+			modem.Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Delay: 3 * time.Second})
+			m := r.post(gateway.NewMessage{To: alice, Text: "late", OnUnknown: policy})
+			r.await(m.ID, store.Unknown)
+			r.until("the late answer has made it sent", func() bool {
+				v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{})
+				return err == nil && v.State == store.Sent
+			})
+			if n := r.submitted(alice); n != 1 {
+				t.Fatalf("submitted %d times", n)
+			}
+		})
+	}
+}
+
+func TestLateAnswerOfAPartLetsTheRestFollow(t *testing.T) {
+	r := newRig(t, nil, nil)
+	modem := r.net.Modems()[0]
+	modem.Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Skip: 1, Delay: 3 * time.Second})
+	modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
+	text := strings.Repeat("long ", 100)
+	m := r.post(gateway.NewMessage{To: alice, Text: text})
+	r.await(m.ID, store.Unknown)
+	r.until("the rest has followed", func() bool {
+		v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{})
+		return err == nil && v.State == store.Sent
+	})
+	if got := r.texts(alice, 1); got[0].Text != text {
+		t.Fatal("the text arrived damaged")
+	}
+	if n := r.submitted(alice); n != len(m.Parts) {
+		t.Fatalf("%d parts were submitted for %d", n, len(m.Parts))
+	}
+}
+
+// A part known too late leaves no message unknown for ever.
+func TestEvidenceAfterTheDeadlineOfTheRest(t *testing.T) {
+	r := newRig(t, nil, nil)
+	modem := r.net.Modems()[0]
+	r.net.Phone(alice).SetPower(false)
+	modem.Inject(sim.Fault{Kind: sim.FaultHang, Point: sim.PointAccepted, Skip: 1})
+	m := r.post(gateway.NewMessage{To: alice, Text: strings.Repeat("long ", 100), TTL: time.Minute})
+	r.await(m.ID, store.Unknown)
+	modem.ClearFaults()
+	modem.Restart()
+	r.until("the line is up again", func() bool {
+		l, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && l.State == "up" && l.Restarts > 0
+	})
+	r.pass(61 * time.Second)
+	r.net.Phone(alice).SetPower(true)
+	r.until("the rest is given up", func() bool {
+		v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{})
+		return err == nil && v.State == store.Expired && v.Final
+	})
+}
