@@ -42,9 +42,18 @@ type Signal struct {
 	Text   string
 }
 
-// signalQueue is how many signals wait for a reader. A reader that is further
-// behind loses hints, which the next listing makes up for.
-const signalQueue = 256
+// signalQueue is how many signals wait for a reader: reports and messages that
+// are nowhere else fill it in an hour at the pace of the radio. Of hints, which
+// the next listing or status makes up for, only hintQueue wait.
+const (
+	signalQueue = 4096
+	hintQueue   = 256
+)
+
+// sole says whether the signal carries what is nowhere else.
+func (s Signal) sole() bool {
+	return s.Kind == SignalReport || s.Kind == SignalDirect || s.Kind == SignalLateResult
+}
 
 // unasked lists the lines that never answer a command of ours, with the way to
 // read each. A prefix ends with its colon so that none is a prefix of another.

@@ -28,12 +28,37 @@ func TestTrapT1UnaskedLineInsideAnswer(t *testing.T) {
 func TestTrapT2SignalsKeepTheirOrder(t *testing.T) {
 	p := newPeer(t)
 	m := p.open()
-	for i := range signalQueue {
+	for i := range hintQueue {
 		p.send(fmt.Sprintf("\r\n+CMTI: \"SM\",%d\r\n", i))
 	}
-	for i := range signalQueue {
+	for i := range hintQueue {
 		if s := soon(t, m.Signals(), "a hint"); s.Index != i {
 			t.Fatalf("hint %d names slot %d", i, s.Index)
+		}
+	}
+}
+
+func TestReportsOutlastAFloodOfHints(t *testing.T) {
+	p := newPeer(t)
+	m := p.open()
+	for i := range hintQueue + 50 {
+		p.send(fmt.Sprintf("\r\n+CMTI: \"SM\",%d\r\n", i))
+	}
+	const reports = 300
+	for i := range reports {
+		p.send(fmt.Sprintf("\r\n+CDS: 9\r\n07919990000000%04X\r\n", i))
+	}
+	if _, err := m.Status(context.Background()); err != nil { // all of it has been read
+		t.Fatal(err)
+	}
+	for range hintQueue {
+		if s := soon(t, m.Signals(), "a hint"); s.Kind != SignalStored {
+			t.Fatalf("got %+v", s)
+		}
+	}
+	for i := range reports {
+		if s := soon(t, m.Signals(), "a report"); s.Kind != SignalReport || s.PDU != fmt.Sprintf("07919990000000%04X", i) {
+			t.Fatalf("report %d is %+v", i, s)
 		}
 	}
 }

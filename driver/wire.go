@@ -348,15 +348,13 @@ func (w *wire) signal(s Signal) {
 		}
 		w.rebooted = true
 	}
-	if w.done {
+	if w.done || len(w.signals) >= hintQueue && !s.sole() {
 		return
 	}
 	select {
 	case w.signals <- s:
 	default:
-		if s.Kind != SignalStored {
-			w.log.Warn("nobody reads the modem's signals, one is lost", "kind", int(s.Kind))
-		}
+		w.log.Warn("nobody reads the modem's signals, one is lost", "kind", int(s.Kind))
 	}
 }
 
