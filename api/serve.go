@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -73,7 +74,21 @@ func (s *Server) open() error {
 	if s.o.AddrFile == "" {
 		return nil
 	}
-	return writeFile(s.o.AddrFile, s.addr.String()+"\n")
+	return s.noteAddr()
+}
+
+// noteAddr writes the address to its file. On a full disk it only removes an
+// old one, which would lie: what is stored can be read all the same.
+func (s *Server) noteAddr() error {
+	err := writeFile(s.o.AddrFile, s.addr.String()+"\n")
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	s.o.Log.Warn("the disk is full: the address is not in its file", "addr", s.addr.String(), "err", err)
+	if err := os.Remove(s.o.AddrFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("api: remove the old address: %w", err)
+	}
+	return nil
 }
 
 // shut closes what open opened.

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/modemgate/modemgate/gateway/store"
 )
@@ -12,7 +14,28 @@ import (
 // A part whose intent was written and whose result was not is unknown: it
 // has the grace for a late answer or a report. Messages of lines or routes
 // that are no longer configured are routed anew or ended, in words.
+//
+// On a full disk it waits for room: until then nothing is sent or received,
+// and requests are answered.
 func (g *Gateway) recover(ctx context.Context) error {
+	for told := false; ; told = true {
+		err := g.lookBack(ctx)
+		if !errors.Is(err, store.ErrFull) {
+			return err
+		}
+		if !told {
+			g.log.Warn("the lines wait until the disk has room to write what became of the last run", "err", err)
+		}
+		g.sweeper.beat()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(recordRetry):
+		}
+	}
+}
+
+func (g *Gateway) lookBack(ctx context.Context) error {
 	return g.update(ctx, "recover", func(tx store.Tx) error {
 		sending, err := tx.InState(store.Sending)
 		if err != nil {
