@@ -96,11 +96,23 @@ func pages[T any](r *rig, path string, q url.Values) (all []T, ok bool) {
 
 // waiting counts the events that are not published.
 func (r *rig) waiting() int {
-	var s struct{ NATS struct{ Waiting int } }
-	if status, _, err := r.call(http.MethodGet, "/v1/status", "", "", &s); err != nil || status != http.StatusOK {
-		return -1
+	n, _ := r.broker()
+	return n
+}
+
+// broker is how many events wait, -1 when no answer came, and where the
+// embedded server listens.
+func (r *rig) broker() (waiting int, addr string) {
+	var s struct {
+		NATS struct {
+			Waiting int
+			Addr    string
+		}
 	}
-	return s.NATS.Waiting
+	if status, _, err := r.call(http.MethodGet, "/v1/status", "", "", &s); err != nil || status != http.StatusOK {
+		return -1, ""
+	}
+	return s.NATS.Waiting, s.NATS.Addr
 }
 
 func (r *rig) published() bool { return r.waiting() == 0 }
@@ -137,7 +149,8 @@ func (r *rig) subscribe() (*subscriber, error) {
 		}
 		js, err = jetstream.New(s.nc)
 	} else {
-		if s.nc, err = nats.Connect("nats://"+r.now().nats, nats.Token(r.key), nats.NoReconnect()); err != nil {
+		_, addr := r.broker()
+		if s.nc, err = nats.Connect("nats://"+addr, nats.Token(r.key), nats.NoReconnect()); err != nil {
 			return nil, err
 		}
 		js, err = jetstream.NewWithAPIPrefix(s.nc, "modemgate.API")

@@ -171,7 +171,6 @@ func (r *rig) configure() {
 type daemon struct {
 	cmd   *exec.Cmd
 	api   string        // address of the REST listener, when ready
-	nats  string        // address of the embedded server, when ready
 	ready chan struct{} // closed when it serves
 	done  chan struct{} // closed when it has ended
 
@@ -221,21 +220,18 @@ func (r *rig) serving(env ...string) *daemon {
 	return d
 }
 
-// read keeps the log and finds the addresses in it.
+// read keeps the log and finds the address in it.
 func (d *daemon) read(lines *bufio.Scanner) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var e struct{ Msg, Addr, API string }
+		var e struct{ Msg, API string }
 		if json.Unmarshal(lines.Bytes(), &e) == nil && (e.Msg == "nats server" || e.Msg == "request") {
 			continue
 		}
 		d.mu.Lock()
 		d.log.Write(append(lines.Bytes(), '\n'))
 		d.mu.Unlock()
-		switch e.Msg {
-		case "NATS listens":
-			d.nats = e.Addr
-		case "modemgate is ready":
+		if e.Msg == "modemgate is ready" {
 			d.api = e.API
 			close(d.ready)
 		}

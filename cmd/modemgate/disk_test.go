@@ -139,6 +139,13 @@ func TestFullDisk(t *testing.T) {
 	r.must("the result of the send to wait", func() bool { return strings.Contains(d.all(), "cannot write the result of a send") })
 	r.full()
 
+	// Without power meanwhile: it comes up, reads, refuses, and waits.
+	d.kill()
+	small.fill(0)
+	d = r.serving()
+	r.must("the lines to wait", func() bool { return strings.Contains(d.all(), "the lines wait until the disk has room") })
+	r.full()
+
 	small.free()
 	r.must("work to be taken again", r.ready)
 	r.checkAll()
