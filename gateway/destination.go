@@ -106,12 +106,17 @@ func (g *Gateway) via(asked []string, number string) ([]string, error) {
 	if len(asked) > 0 {
 		return dedupe(asked), nil
 	}
+	return g.chosen(number), nil
+}
+
+// chosen are the lines of the first route that matches; nil: any.
+func (g *Gateway) chosen(number string) []string {
 	for _, r := range g.o.Routes {
 		if strings.HasPrefix(number, r.Prefix) {
-			return dedupe(r.Via), nil
+			return dedupe(r.Via)
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 func dedupe(names []string) []string {

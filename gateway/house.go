@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/modemgate/modemgate/gateway/events"
+	"github.com/modemgate/modemgate/gateway/phone"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -104,12 +105,45 @@ func (g *Gateway) eraseNumber(tx store.Tx, n string, rep *EraseReport, gone map[
 	if err := remove(tx.InboundFrom, tx.DeleteInbound, &rep.Inbound); err != nil {
 		return err
 	}
+	if err := g.eraseReports(tx, n); err != nil {
+		return err
+	}
 	for _, t := range addressTypes {
 		parts, err := tx.EraseSetsFrom(sender(t, n))
 		if err != nil {
 			return err
 		}
 		rep.Parts += parts
+	}
+	return nil
+}
+
+// eraseReports forgets the status reports of a number that match nothing.
+func (g *Gateway) eraseReports(tx store.Tx, number string) error {
+	sims, err := tx.ListSIMs()
+	if err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, s := range sims {
+		names[s.ICCID] = true
+	}
+	for _, l := range g.lines {
+		names[l.sim()] = true
+	}
+	for name := range names {
+		kept, err := tx.Reports(name, -1)
+		if err != nil {
+			return err
+		}
+		for _, r := range kept {
+			if !phone.SameTail(number, r.Recipient) {
+				continue
+			}
+			if err := tx.DeleteReport(r.ID); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

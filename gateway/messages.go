@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/modemgate/modemgate/gateway/store"
 )
@@ -61,9 +62,13 @@ func (g *Gateway) readMessage(ctx context.Context, id string) (MessageView, erro
 	return v, err
 }
 
-// viewMessage adds the text, which a message that carries an OTP never has.
+// viewMessage adds the text, which a message that carries an OTP never has,
+// and the lines it may go by, asked for or chosen.
 func viewMessage(tx store.Tx, m *store.Message) (MessageView, error) {
 	v := MessageView{Message: *m}
+	if len(v.Via) == 0 && v.Route != "" {
+		v.Via = strings.Split(v.Route, ",")
+	}
 	if m.OTPID != "" || !m.HasText {
 		return v, nil
 	}

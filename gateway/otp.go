@@ -223,7 +223,7 @@ func (g *Gateway) otpMessage(o *store.OTP, code string, now time.Time) (*store.M
 	}
 	return &store.Message{
 		ID: newID("msg_", now), Key: o.Key, OTPID: o.ID, To: o.To, Text: text, Encoding: encoding, Priority: store.PriorityOTP,
-		Route: routeOf(via), Via: via, State: store.Queued, Rev: 1, OnUnknown: g.o.OTP.OnUnknown, Report: true,
+		Route: routeOf(via), State: store.Queued, Rev: 1, OnUnknown: g.o.OTP.OnUnknown, Report: true,
 		CreatedAt: now, NotBefore: now, DeadlineAt: o.ExpiresAt, Simulated: o.Simulated,
 		Parts: []store.Part{{Index: 1, State: store.Queued, Reference: -1, Status: -1}},
 	}, nil

@@ -121,7 +121,7 @@ func (g *Gateway) newMessage(c Caller, in NewMessage) (*store.Message, error) {
 	now := g.clock.now()
 	m := &store.Message{
 		ID: newID("msg_", now), Key: c.Key, To: to, Text: in.Text, Encoding: encoding, Priority: priority,
-		Route: routeOf(via), Via: via, State: store.Queued, Rev: 1, Report: g.o.Report, OnUnknown: g.o.OnUnknown,
+		Route: routeOf(via), Via: dedupe(in.Via), State: store.Queued, Rev: 1, Report: g.o.Report, OnUnknown: g.o.OnUnknown,
 		Ref: in.Ref, Metadata: in.Metadata, CreatedAt: now, NotBefore: now, Simulated: !g.realLines(),
 		Parts: make([]store.Part, parts),
 	}

@@ -107,12 +107,10 @@ func (g *Gateway) reroute(tx store.Tx, id string) error {
 	}
 	left := g.configured(m.Route)
 	if len(left) == 0 {
-		if partsOut(m) > 0 || len(g.lines) == 0 {
+		if partsOut(m) > 0 || len(m.Via) > 0 || len(g.lines) == 0 {
 			return g.unroutable(tx, m)
 		}
-		if left, err = g.via(nil, m.To); err != nil {
-			return err
-		}
+		left = g.chosen(m.To)
 	}
 	route := routeOf(left)
 	g.noteRoute(route)

@@ -157,11 +157,15 @@ func (g *Gateway) mayResend(m *store.Message, now time.Time) bool {
 }
 
 // resendRoute is where a copy may go: by the line that took the other parts,
-// else by those chosen at acceptance that are still there.
+// else by those asked for or configured for its number that are still there.
 func (g *Gateway) resendRoute(m *store.Message) (route string, ok bool) {
-	route = routeOf(m.Via)
-	if partsIn(m, store.Unknown)+partsIn(m, store.Queued) < len(m.Parts) {
+	switch {
+	case partsIn(m, store.Unknown)+partsIn(m, store.Queued) < len(m.Parts):
 		route = m.Line
+	case len(m.Via) > 0:
+		route = routeOf(m.Via)
+	default:
+		route = routeOf(g.chosen(m.To))
 	}
 	left := g.configured(route)
 	return routeOf(left), route == "" || len(left) > 0

@@ -89,7 +89,7 @@ func (q MessageQuery) sql(kind string) (string, []any) {
 		add(column("recipient")+"=?", q.To)
 	}
 	if q.Via != "" {
-		add("(line=? OR ','||via||',' LIKE '%,'||?||',%')", q.Via, q.Via)
+		add("(line=? OR ','||via||','||route||',' LIKE '%,'||?||',%')", q.Via, q.Via)
 	}
 	if !q.Since.IsZero() {
 		add("created_at>=?", us(q.Since))
