@@ -11,6 +11,10 @@ import (
 // idempotencyKeep is how long a repeat is recognised.
 const idempotencyKeep = 24 * time.Hour
 
+// errForgotten answers a repeat whose thing was deleted since: nothing is sent
+// anew for it.
+var errForgotten = refuse(NotFound, "what the first request with this Idempotency-Key made has been deleted: use a new key for a new request")
+
 // begin notes that a repeatable request is under way, and refuses a second
 // one with the same key at the same time. The returned function ends it.
 func (g *Gateway) begin(r Request) (func(), error) {
