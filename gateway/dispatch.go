@@ -54,7 +54,7 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 				return err
 			}
 		}
-		next, err := l.work(ctx, m)
+		next, err := l.work(ctx, m, poll.C)
 		if err != nil {
 			return err
 		}
@@ -89,13 +89,19 @@ func sessionEnd(m Modem) error {
 	return errors.New("the modem ended the session")
 }
 
-// work sends what is due until nothing is, something is to be read, or the
-// modem goes. It returns when to look again (zero: when woken).
-func (l *line) work(ctx context.Context, m Modem) (time.Time, error) {
+// work sends what is due until nothing is, something is to be read (also when
+// poll says so), or the modem goes. It returns when to look again (zero: when
+// woken).
+func (l *line) work(ctx context.Context, m Modem, poll <-chan time.Time) (time.Time, error) {
 	c, next, err := l.claim(ctx)
 	for err == nil && c != nil {
 		l.heart.beat()
 		mr, sendErr := l.send(ctx, m, c)
+		select {
+		case <-poll:
+			l.want.Store(true)
+		default:
+		}
 		c, next, err = l.record(ctx, c, mr, sendErr)
 		select {
 		case <-m.Done():

@@ -81,13 +81,13 @@ func (g *Gateway) match(tx store.Tx, r store.Report) (bool, error) {
 // applyReport writes what a report says of a part, 3GPP TS 23.040 §9.2.3.15.
 func (g *Gateway) applyReport(tx store.Tx, p store.PartRef, r store.Report) error {
 	s := store.Delivered
-	switch {
-	case r.Status >= 0x20 && r.Status < 0x40: // the service centre is still trying
+	switch (&driver.StatusReport{Status: byte(r.Status)}).Outcome() {
+	case driver.StillTrying, driver.Unclear:
 		if p.Part.State != store.Unknown {
 			return nil
 		}
-		s = store.Sent // but it has it
-	case r.Status >= 0x40:
+		s = store.Sent // the service centre has it
+	case driver.Failed:
 		s = store.Undelivered
 	}
 	c := store.PartChange{State: &s, Status: &r.Status, ReportedAt: &r.ReceivedAt}

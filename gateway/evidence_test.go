@@ -109,3 +109,39 @@ func TestEvidenceAfterTheDeadlineOfTheRest(t *testing.T) {
 		return err == nil && v.State == store.Expired && v.Final
 	})
 }
+
+func TestStatusesOfReports(t *testing.T) {
+	r := newRig(t, nil, nil)
+	r.lineState("modem0", "up")
+	l, err := r.g.Line(t.Context(), admin, "modem0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	modem := r.net.Modems()[0]
+	modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
+	for i, c := range []struct {
+		status int // TP-ST
+		want   gateway.State
+	}{
+		{0x00, store.Delivered}, {0x01, store.Delivered}, {0x02, store.Delivered}, {0x1f, store.Delivered}, // completed
+		{0x20, store.Sent}, {0x30, store.Sent}, {0x3f, store.Sent}, // still trying
+		{0x40, store.Undelivered}, {0x46, store.Undelivered}, {0x60, store.Undelivered}, {0x7f, store.Undelivered},
+		{0x80, store.Sent}, {0xff, store.Sent}, // reserved, and cut before it
+	} {
+		modem.Inject(sim.Fault{Kind: sim.FaultReference, Code: 100 + i})
+		err := r.st.Update(t.Context(), "test", func(tx store.Tx) error {
+			return tx.AddReport(store.Report{Line: "modem0", ICCID: l.ICCID, MR: 100 + i, Recipient: alice, Status: c.status, ReceivedAt: r.now().Add(time.Minute)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := r.post(gateway.NewMessage{To: alice, Text: "reported"})
+		r.until("it is out", func() bool {
+			v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{})
+			return err == nil && v.State != store.Queued && v.State != store.Sending
+		})
+		if v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{}); err != nil || v.State != c.want {
+			t.Errorf("status %#x makes it %s, want %s: %v", c.status, v.State, c.want, err)
+		}
+	}
+}

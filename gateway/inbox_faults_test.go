@@ -127,3 +127,35 @@ func TestClassZeroIsKeptUntilTheStoreTakesIt(t *testing.T) {
 		t.Fatalf("stored as %+v", got)
 	}
 }
+
+func TestSIMIsPolledWhileALongQueueIsSent(t *testing.T) {
+	r := newRig(t, func(o *gateway.Options) { o.Poll = 100 * time.Millisecond }, nil)
+	if _, err := r.g.PauseLine(t.Context(), admin, "modem0"); err != nil {
+		t.Fatal(err)
+	}
+	var last gateway.MessageView
+	for range 12 {
+		last = r.post(gateway.NewMessage{To: alice, Text: "one of many"})
+	}
+	r.lineState("modem0", "paused")
+	modem := r.net.Modems()[0]
+	modem.Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Delay: 100 * time.Millisecond, Times: -1})
+	modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
+	sent, polls := 0, 0
+	modem.OnPoint(func(o sim.Occasion) {
+		switch {
+		case o.Point == sim.PointAccepted:
+			sent++
+		case o.Point == sim.PointCommand && strings.HasPrefix(o.Command, "+CMGL") && sent > 0 && sent < 12:
+			polls++
+		}
+	})
+	if _, err := r.g.ResumeLine(t.Context(), admin, "modem0"); err != nil {
+		t.Fatal(err)
+	}
+	r.await(last.ID, store.Sent, store.Delivered)
+	modem.OnPoint(nil)
+	if polls < 3 {
+		t.Fatalf("the SIM was read %d times while 12 messages were sent", polls)
+	}
+}

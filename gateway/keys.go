@@ -54,6 +54,8 @@ func hashSecret(secret string) []byte {
 // keyring holds all keys in memory: each request needs one. It is read from
 // the store at the start and after each change.
 type keyring struct {
+	loading sync.Mutex // so that no older reading replaces a newer one
+
 	mu     sync.RWMutex
 	byHash map[[sha256.Size]byte]*Key
 	byName map[string]*Key
@@ -65,6 +67,8 @@ func loadKeys(ctx context.Context, g *Gateway) (*keyring, error) {
 }
 
 func (r *keyring) reload(ctx context.Context, st store.Store) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
 	var keys []*Key
 	err := st.View(ctx, func(tx store.Tx) (err error) {
 		keys, err = tx.ListKeys()

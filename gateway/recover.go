@@ -27,6 +27,9 @@ func (g *Gateway) recover(ctx context.Context) error {
 			g.log.Warn("the lines wait until the disk has room to write what became of the last run", "err", err)
 		}
 		g.sweeper.beat()
+		for _, l := range g.lines {
+			l.heart.beat()
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
