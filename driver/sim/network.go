@@ -45,6 +45,7 @@ type Network struct {
 	readers sync.WaitGroup
 	journal journal
 	closed  sync.Once
+	closes  *closes
 
 	mu     sync.Mutex // guards what follows; no modem is waited for under it
 	phones map[string]*Phone
@@ -63,7 +64,7 @@ func New(o Options) (*Network, error) {
 	}
 	o.fillDefaults()
 	n := &Network{
-		opt: o, dir: o.Dir, sched: newScheduler(), journal: journal{max: max(o.JournalSize, 0)},
+		opt: o, dir: o.Dir, sched: newScheduler(), closes: newCloses(), journal: journal{max: max(o.JournalSize, 0)},
 		phones: map[string]*Phone{}, lanes: map[laneKey]*lane{},
 	}
 	if err := n.start(profs); err != nil {
@@ -135,6 +136,7 @@ func (n *Network) Close() error {
 		}
 		n.sched.close()
 		n.readers.Wait()
+		n.closes.close()
 		if n.ownDir {
 			err = os.RemoveAll(n.dir)
 		}

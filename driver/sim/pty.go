@@ -20,7 +20,16 @@ type port struct {
 	once          sync.Once
 }
 
-func openPort() (*port, error) {
+// openPort opens a pty whose exclusive use ends with its opener.
+func (n *Network) openPort() (*port, error) {
+	p, err := openPTY()
+	if err == nil {
+		n.closes.watch(p)
+	}
+	return p, err
+}
+
+func openPTY() (*port, error) {
 	master, slave, err := pty.Open()
 	if err != nil {
 		return nil, fmt.Errorf("open a pty for a simulated modem: %w", err)

@@ -79,7 +79,7 @@ func (m *Modem) detach() {
 	// The pty of the next plug is opened before this one is given back, so
 	// that it gets another name.
 	if m.spare == nil && !m.closing() {
-		m.spare, _ = openPort()
+		m.spare, _ = m.net.openPort()
 	}
 	removeLink(s.port.path, m.link)
 	close(s.gone)
@@ -95,7 +95,7 @@ func (m *Modem) plug() error {
 	m.spare = nil
 	if p == nil {
 		var err error
-		if p, err = openPort(); err != nil {
+		if p, err = m.net.openPort(); err != nil {
 			return err
 		}
 	}
