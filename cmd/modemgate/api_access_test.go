@@ -1,0 +1,453 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"hash/crc32"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// asker is who asks in the table of routes.
+type asker struct {
+	name   string   // of its key
+	scopes []string // none: not authenticated
+	secret string
+	things map[string][]string // what it made itself and has not used, by kind
+	made   []string            // messages it made itself
+}
+
+func (a *asker) has(scopes ...string) bool {
+	return slices.ContainsFunc(append(scopes, "admin"), func(s string) bool { return slices.Contains(a.scopes, s) })
+}
+
+func (a *asker) hasInbound(line string) bool {
+	return a.has("inbound", "inbound:"+line)
+}
+
+// readsInbound says whether it may list received SMS of any line.
+func (a *asker) readsInbound() bool {
+	return a.has("inbound") || slices.ContainsFunc(a.scopes, func(s string) bool { return strings.HasPrefix(s, "inbound:") })
+}
+
+// verdictOf is what a caller must get: a status, and a code if it is a
+// refusal.
+type verdictOf struct {
+	status int
+	code   string
+}
+
+var (
+	scopeMissing = verdictOf{403, "scope-missing"}
+	notThere     = verdictOf{404, "not-found"}
+	done         = verdictOf{status: 204}
+	fine         = verdictOf{status: 200}
+)
+
+// rule says what one route answers to whom. kind is the thing in the path,
+// own whether the asker made it; for inbound own means line modem0, the other
+// is of modem1.
+type rule struct {
+	kind  string
+	path  string // with %s for the thing; empty: the route
+	body  func() string
+	want  func(a *asker, own bool) verdictOf
+	check func(t *testing.T, a *asker, b body)
+}
+
+// note remembers what an asker made in a row of the table.
+func (a *asker) note(b body) {
+	for _, name := range []string{"id", "message_id"} {
+		if id := b.text(name); strings.HasPrefix(id, "msg_") {
+			a.made = append(a.made, id)
+		}
+	}
+}
+
+func says(s string) func() string { return func() string { return s } }
+
+// withScope is for routes that one scope opens.
+func withScope(scope string, ok verdictOf) func(*asker, bool) verdictOf {
+	return func(a *asker, _ bool) verdictOf {
+		if a.has(scope) {
+			return ok
+		}
+		return scopeMissing
+	}
+}
+
+func anyKey(ok verdictOf) func(*asker, bool) verdictOf {
+	return func(*asker, bool) verdictOf { return ok }
+}
+
+// changesMessage is for routes that change a message.
+func changesMessage(ok verdictOf) func(*asker, bool) verdictOf {
+	return func(a *asker, own bool) verdictOf {
+		switch {
+		case own || a.has():
+			return ok
+		case a.has("messages"):
+			return scopeMissing
+		}
+		return notThere
+	}
+}
+
+// ownOrAdmin is for OTPs, which nobody else sees.
+func ownOrAdmin(ok verdictOf) func(*asker, bool) verdictOf {
+	return func(a *asker, own bool) verdictOf {
+		if own || a.has() {
+			return ok
+		}
+		return notThere
+	}
+}
+
+// otpScope is for what spends or risks something of an OTP.
+func otpScope(ok verdictOf) func(*asker, bool) verdictOf {
+	return func(a *asker, own bool) verdictOf {
+		if !a.has("otp") {
+			return scopeMissing
+		}
+		return ownOrAdmin(ok)(a, own)
+	}
+}
+
+var accessRules = map[string]rule{
+	"GET /healthz":      {},
+	"GET /readyz":       {},
+	"GET /openapi.yaml": {},
+
+	"GET /metrics":                 {want: withScope("status", fine)},
+	"GET /v1/status":               {want: withScope("status", fine)},
+	"GET /v1/lines":                {want: withScope("status", fine)},
+	"GET /v1/lines/{name}":         {path: "/v1/lines/modem1", want: withScope("status", fine)},
+	"GET /v1/queue":                {want: withScope("status", fine)},
+	"POST /v1/lines/{name}/pause":  {path: "/v1/lines/modem1/pause", want: withScope("admin", fine)},
+	"POST /v1/lines/{name}/resume": {path: "/v1/lines/modem1/resume", want: withScope("admin", fine)},
+
+	"POST /v1/messages": {
+		want: withScope("send", verdictOf{status: 202}),
+		body: func() string { return fmt.Sprintf(`{"to":%q,"text":"hello","via":"modem0"}`, number()) },
+	},
+	"GET /v1/messages": {want: anyKey(fine), check: seesMessages},
+	"GET /v1/messages/{id}": {kind: "message", path: "/v1/messages/%s", want: func(a *asker, own bool) verdictOf {
+		if own || a.has("messages") {
+			return fine
+		}
+		return notThere
+	}},
+	"DELETE /v1/messages/{id}":      {kind: "ended", path: "/v1/messages/%s", want: changesMessage(done)},
+	"POST /v1/messages/{id}/cancel": {kind: "message", path: "/v1/messages/%s/cancel", want: changesMessage(fine)},
+	"POST /v1/messages/{id}/resolve": {
+		kind: "message", path: "/v1/messages/%s/resolve", body: says(`{"as":"failed"}`), want: changesMessage(verdictOf{409, "not-cancelable"}),
+	},
+
+	"POST /v1/otp": {
+		want: withScope("otp", verdictOf{status: 201}), body: func() string { return fmt.Sprintf(`{"to":%q}`, number()) },
+	},
+	"POST /v1/otp/verify": {
+		want: withScope("otp", fine), body: func() string { return fmt.Sprintf(`{"to":%q,"code":"123456"}`, number()) },
+	},
+	"GET /v1/otp/{id}":         {kind: "otp", path: "/v1/otp/%s", want: ownOrAdmin(fine)},
+	"POST /v1/otp/{id}/verify": {kind: "otp", path: "/v1/otp/%s/verify", body: says(`{"code":"000000"}`), want: otpScope(fine)},
+	"POST /v1/otp/{id}/resend": {kind: "otp", path: "/v1/otp/%s/resend", want: otpScope(verdictOf{429, "limit-exceeded"})},
+	"POST /v1/otp/{id}/cancel": {kind: "otp", path: "/v1/otp/%s/cancel", want: ownOrAdmin(fine)},
+	"POST /v1/numbers/{e164}/unlock": {
+		path: "/v1/numbers/+447700900000/unlock", want: withScope("admin", done),
+	},
+
+	"GET /v1/inbound":        {want: readsSome, check: seesInbound},
+	"GET /v1/inbound/cursor": {want: readsSome},
+	"GET /v1/inbound/{id}": {kind: "inbound", path: "/v1/inbound/%s", want: func(a *asker, own bool) verdictOf {
+		switch {
+		case a.hasInbound(map[bool]string{true: "modem0", false: "modem1"}[own]):
+			return fine
+		case a.readsInbound():
+			return notThere
+		}
+		return scopeMissing
+	}},
+	"DELETE /v1/inbound/{id}": {kind: "waste", path: "/v1/inbound/%s", want: withScope("admin", done)},
+
+	"GET /v1/sim/phones/{number}": {path: "/v1/sim/phones/+447700900000", want: anyKey(fine)},
+	"POST /v1/sim/phones/{number}/send": {
+		path: "/v1/sim/phones/+447700900000/send", body: says(`{"text":"hello","line":"modem1"}`), want: anyKey(verdictOf{status: 202}),
+	},
+
+	"GET /v1/admin/keys":           {want: anyKey(notThere)},
+	"POST /v1/admin/keys":          {want: anyKey(notThere), body: says(`{"name":"thief","scopes":["admin"]}`)},
+	"DELETE /v1/admin/keys/{name}": {path: "/v1/admin/keys/maker", want: anyKey(notThere)},
+	"POST /v1/admin/backup":        {want: anyKey(notThere), body: says(`{"path":"/nowhere/backup"}`)},
+	"POST /v1/admin/erase":         {want: anyKey(notThere), body: says(`{"number":"+447700900000"}`)},
+	"POST /v1/admin/queue/drop":    {want: anyKey(notThere)},
+	"POST /v1/admin/queue/release": {want: anyKey(notThere)},
+}
+
+func readsSome(a *asker, _ bool) verdictOf {
+	if a.readsInbound() {
+		return fine
+	}
+	return scopeMissing
+}
+
+// seesMessages holds a list to what its reader may see: its own, all with
+// messages, and never the text of an OTP.
+func seesMessages(t *testing.T, a *asker, b body) {
+	own := 0
+	for _, m := range b.list("items") {
+		if slices.Contains(a.made, m.text("id")) {
+			own++
+		} else if !a.has("messages") {
+			t.Errorf("sees %s, which another key made", m.text("id"))
+		}
+		if m.text("priority") == "otp" && m.has("text") {
+			t.Errorf("sees the text of an OTP")
+		}
+	}
+	if n := len(b.list("items")); a.has("messages") && n != 50 || own == 0 && !a.has("messages") {
+		t.Errorf("sees %d messages, %d of its own", n, own)
+	}
+}
+
+func seesInbound(t *testing.T, a *asker, b body) {
+	lines := map[string]bool{}
+	for _, in := range b.list("items") {
+		lines[in.text("line")] = true
+	}
+	for _, line := range []string{"modem0", "modem1"} {
+		if lines[line] != a.hasInbound(line) {
+			t.Errorf("SMS of %s seen: %v", line, lines[line])
+		}
+	}
+}
+
+// grounds is the station of the table with all who ask.
+type grounds struct {
+	*station
+	askers []*asker
+	maker  *asker // the other key
+}
+
+func newGrounds(t *testing.T) *grounds {
+	g := &grounds{station: newStation(t)}
+	for _, l := range []string{"modem0", "modem1"} {
+		g.local("POST", "/v1/lines/"+l+"/pause", "").want(t, 200, "")
+	}
+	g.maker = g.asker("maker", "send", "otp")
+	for i, scopes := range []string{"otp", "send", "messages", "inbound", "inbound:modem0", "inbound:modem1", "status", "admin", "inbound:elsewhere"} {
+		a := g.asker(fmt.Sprintf("asker-%d", i), "send", "otp")
+		g.make(a, 3)
+		// The same name with other scopes: what it made stays its own.
+		g.local("DELETE", "/v1/admin/keys/"+a.name, "").want(t, 204, "")
+		a.scopes, a.secret = []string{scopes}, g.key(a.name, scopes, `"inherit":true`)
+		g.askers = append(g.askers, a)
+	}
+	revoked := g.key("revoked", "admin")
+	g.local("DELETE", "/v1/admin/keys/revoked", "").want(t, 204, "")
+	expired := g.someKey("admin", `"expires":"1ms"`)
+	g.until("the key has expired", func() bool { return g.ask(expired, "GET", "/v1/status", "").status == 401 })
+	for name, secret := range map[string]string{"no key": "", "wrong key": checksummed(make([]byte, 32)), "revoked key": revoked, "expired key": expired} {
+		g.askers = append(g.askers, &asker{name: name, secret: secret, things: g.askers[0].things})
+	}
+	g.receive()
+	return g
+}
+
+func (g *grounds) asker(name string, scopes ...string) *asker {
+	return &asker{name: name, scopes: scopes, secret: g.key(name, strings.Join(scopes, ",")), things: map[string][]string{}}
+}
+
+// make makes n things of each kind.
+func (g *grounds) make(a *asker, n int) {
+	g.t.Helper()
+	for range n {
+		ended := g.message(a.secret, number(), "hello", `"via":"modem0"`).text("id")
+		g.ask(a.secret, "POST", "/v1/messages/"+ended+"/cancel", "").want(g.t, 200, "")
+		a.things["ended"] = append(a.things["ended"], ended)
+		m := g.message(a.secret, number(), "hello", `"via":"modem0"`).text("id")
+		a.things["message"] = append(a.things["message"], m)
+		a.made = append(a.made, ended, m)
+	}
+	for range n + 1 {
+		o := g.otp(a.secret, number())
+		a.things["otp"] = append(a.things["otp"], o.text("id"))
+		a.made = append(a.made, o.text("message_id"))
+	}
+}
+
+// receive lets both lines receive what is read and what is deleted.
+func (g *grounds) receive() {
+	g.t.Helper()
+	own, others := g.askers[0], g.maker
+	for i, a := range []*asker{own, others} {
+		for _, kind := range []string{"inbound", "waste"} {
+			id := g.receives(fmt.Sprintf("modem%d", i), "+447700900000", kind).text("id")
+			a.things[kind] = append(a.things[kind], id)
+		}
+	}
+	for _, a := range g.askers[1:] {
+		a.things["inbound"], a.things["waste"] = own.things["inbound"], own.things["waste"]
+	}
+}
+
+// receives texts from a phone to a line and gives what the API has of it.
+func (s *station) receives(line, from, text string) body {
+	s.t.Helper()
+	at := s.ask(s.admin, "GET", "/v1/inbound/cursor", "").text("cursor")
+	s.ask(s.admin, "POST", "/v1/sim/phones/"+from+"/send", fmt.Sprintf(`{"text":%q,"line":%q}`, text, line)).want(s.t, 202, "")
+	var page body
+	s.until("received "+text, func() bool {
+		page = s.ask(s.admin, "GET", "/v1/inbound?order=asc&wait=5s&after="+at, "")
+		return len(page.list("items")) > 0
+	})
+	return page.list("items")[0]
+}
+
+// thing takes a thing of a kind; the last stays for those who may not change
+// it.
+func (g *grounds) thing(a *asker, kind string) string {
+	list := a.things[kind]
+	if len(list) == 0 {
+		g.t.Fatalf("%s has no %s left", a.name, kind)
+	}
+	if len(list) > 1 {
+		a.things[kind] = list[1:]
+	}
+	return list[0]
+}
+
+// checksummed is a well-formed secret.
+func checksummed(b []byte) string {
+	sum := crc32.ChecksumIEEE(b)
+	return "mg_" + base64.RawURLEncoding.EncodeToString(append(slices.Clone(b), byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)))
+}
+
+func TestEveryRouteScopeOwner(t *testing.T) {
+	t.Parallel()
+	doc, err := document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGrounds(t)
+	seen := 0
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			name := method + " " + path
+			r, ok := accessRules[name]
+			if !ok {
+				t.Errorf("%s has no row", name)
+				continue
+			}
+			seen++
+			if r.path == "" {
+				r.path = path
+			}
+			t.Run(strings.ReplaceAll(name, "/", "."), func(t *testing.T) { g.try(t, method, r) })
+		}
+	}
+	if seen != len(accessRules) {
+		t.Errorf("%d of %d rows are routes", seen, len(accessRules))
+	}
+}
+
+// try asks one route as everybody, for what is theirs and what is not.
+func (g *grounds) try(t *testing.T, method string, r rule) {
+	for _, a := range g.askers {
+		for _, own := range []bool{true, false} {
+			if !own && r.kind == "" {
+				continue
+			}
+			g.tryAs(t, method, r, a, own)
+		}
+	}
+}
+
+func (g *grounds) tryAs(t *testing.T, method string, r rule, a *asker, own bool) {
+	t.Helper()
+	want := fine
+	switch {
+	case r.want == nil: // open to everybody
+	case strings.HasPrefix(r.path, "/v1/admin/"):
+		want = notThere
+	case len(a.scopes) == 0:
+		want = verdictOf{http.StatusUnauthorized, "unauthenticated"}
+	default:
+		want = r.want(a, own)
+	}
+	path, content := r.path, ""
+	if r.kind != "" {
+		path = fmt.Sprintf(r.path, g.subject(a, r.kind, own, want))
+	}
+	if r.body != nil {
+		content = r.body()
+	}
+	b := g.in(t).ask(a.secret, method, path, content)
+	if b.status != want.status || b.text("code") != want.code {
+		t.Errorf("%s %v, own %v: %s %s gives %d %s, want %d %s", a.name, a.scopes, own, method, path, b.status, b.text("code"), want.status, want.code)
+		return
+	}
+	if method == http.MethodPost && r.kind == "" {
+		a.note(b)
+	}
+	if r.check != nil && b.status == http.StatusOK {
+		r.check(t, a, b)
+	}
+}
+
+// subject is the thing of a request: one of the asker's, or one of the
+// maker's, made when the request will use it up.
+func (g *grounds) subject(a *asker, kind string, own bool, want verdictOf) string {
+	from := g.maker
+	if own {
+		from = a
+	} else if len(from.things[kind]) < 2 && kind != "inbound" && kind != "waste" {
+		g.make(from, 2)
+	}
+	if used := want.status < 300 && kind != "inbound"; !used {
+		return from.things[kind][len(from.things[kind])-1]
+	}
+	return g.thing(from, kind)
+}
+
+func TestAdminRoutesWorkOnTheSocket(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	s.local("POST", "/v1/admin/keys", `{"name":"shop","scopes":["otp"]}`).want(t, 201, "")
+	if got := s.local("GET", "/v1/admin/keys", "").want(t, 200, "").list("items"); len(got) != 2 {
+		t.Errorf("%d keys, want admin and shop", len(got))
+	}
+	s.local("DELETE", "/v1/admin/keys/shop", "").want(t, 204, "")
+	s.local("DELETE", "/v1/admin/keys/nobody", "").want(t, 404, "not-found")
+	s.local("POST", "/v1/admin/backup", fmt.Sprintf(`{"path":%q}`, shortDir(t)+"/backup.db")).want(t, 200, "")
+	s.local("POST", "/v1/admin/erase", `{"number":"+447700900000"}`).want(t, 200, "")
+	s.local("POST", "/v1/admin/queue/drop", "").want(t, 200, "")
+	s.local("POST", "/v1/admin/queue/release", "").want(t, 200, "")
+	if id := s.local("POST", "/v1/messages", `{"to":"+447700900000","text":"hello"}`).want(t, 202, "").text("id"); id == "" {
+		t.Error("the operator cannot send")
+	}
+}
+
+// What is wrong with a token makes no difference to the answer.
+func TestTokensThatAreNone(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	good := s.someKey("status")
+	for name, headers := range map[string][]string{
+		"another scheme":   {"Authorization", "Basic " + good},
+		"no scheme":        {"Authorization", good},
+		"two of them":      {"Authorization", "Bearer " + good, "Authorization", "Bearer " + good},
+		"a wrong checksum": {"Authorization", "Bearer " + good[:len(good)-2] + other(good[len(good)-2:])},
+		"cut short":        {"Authorization", "Bearer " + good[:40]},
+		"another prefix":   {"Authorization", "Bearer gm_" + good[3:]},
+	} {
+		b := s.ask("", "GET", "/v1/status", "", headers...).want(t, 401, "unauthenticated")
+		if b.header.Get("WWW-Authenticate") == "" || strings.Contains(b.raw, good[3:12]) {
+			t.Errorf("%s: %v %s", name, b.header, b.raw)
+		}
+	}
+	s.ask(good, "GET", "/v1/status", "").want(t, 200, "")
+	s.ask("", "GET", "/v1/status", "", "Authorization", "bearer  "+good).want(t, 200, "")
+}
