@@ -70,7 +70,7 @@ type Options struct {
 	Hook func(point string)
 
 	dedupe     time.Duration // window of Nats-Msg-Id; 0: two minutes
-	apiTimeout time.Duration // of requests to JetStream; 0: 5 s
+	apiTimeout time.Duration // of requests to JetStream; 0: 10 s
 	lazySync   bool          // leave it to the server when an event reaches the disk; for tests of other things
 }
 
@@ -171,7 +171,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.StatusMax = 100_000
 	}
 	if o.apiTimeout == 0 {
-		o.apiTimeout = 5 * time.Second
+		o.apiTimeout = 10 * time.Second // a busy disk is slow, not broken
 	}
 	if o.dedupe == 0 {
 		o.dedupe = 2 * time.Minute
