@@ -217,9 +217,6 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 // stranded ends a long message whose rest cannot follow: the SIM that sent
 // its first parts is gone.
 func (l *line) stranded(tx store.Tx, m *store.Message) error {
-	if err := setParts(tx, m, store.Queued, store.Failed); err != nil {
-		return err
-	}
 	_, err := l.g.end(tx, m, []State{store.Queued}, store.Failed, "sim-changed", "the SIM that sent the first parts is no longer in this line")
 	return err
 }

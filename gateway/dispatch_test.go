@@ -152,7 +152,12 @@ func TestPausedBetweenPartsExpiresInTime(t *testing.T) {
 		return err == nil && v.Parts[0].State != store.Queued && v.Parts[0].State != store.Sending
 	})
 	r.pass(61 * time.Second)
-	r.await(m.ID, store.Expired)
+	m = r.await(m.ID, store.Expired)
+	for _, p := range m.Parts[1:] {
+		if p.State != store.Expired {
+			t.Errorf("part %d of an expired message is %s", p.Index, p.State)
+		}
+	}
 }
 
 func TestBudgetBetweenPartsExpiresInTime(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // recover looks at what the last run left under way, before any line works.
 // A part whose intent was written and whose result was not is unknown: it
-// has the grace for a late answer or a report. Messages of lines or routes
+// has the grace for a late answer or a report, as what was unknown before. Messages of lines or routes
 // that are no longer configured are routed anew or ended, in words.
 //
 // On a full disk it waits for room: until then nothing is sent or received,
@@ -49,6 +49,9 @@ func (g *Gateway) lookBack(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := g.grant(tx, store.Unknown); err != nil {
+			return err
+		}
 		routes, err := tx.QueueRoutes()
 		if err != nil {
 			return err
@@ -70,6 +73,21 @@ func (g *Gateway) lookBack(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// grant gives all that wait in a state the grace of a start.
+func (g *Gateway) grant(tx store.Tx, s State) error {
+	waiting, err := tx.InState(s)
+	if err != nil {
+		return err
+	}
+	now := g.clock.now()
+	for _, id := range waiting {
+		if _, err := tx.ChangeMessage(id, []State{s}, store.MessageChange{DueAt: ptr(now.Add(g.o.Grace)), At: now}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // broken says whether a route names a line that is not configured.
@@ -126,9 +144,6 @@ func (g *Gateway) reroute(tx store.Tx, id string) error {
 
 // unroutable ends a message that no configured line can take.
 func (g *Gateway) unroutable(tx store.Tx, m *store.Message) error {
-	if err := setParts(tx, m, store.Queued, store.Failed); err != nil {
-		return err
-	}
 	_, err := g.end(tx, m, []State{store.Queued}, store.Failed, "no-such-line", "the line it was to go by is no longer configured")
 	return err
 }

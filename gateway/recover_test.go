@@ -97,3 +97,28 @@ func TestEraseClearsKeptReports(t *testing.T) {
 		t.Fatalf("left %+v %v", left, err)
 	}
 }
+
+func TestUnknownHasItsGraceAfterAStart(t *testing.T) {
+	r := newRig(t, nil, nil)
+	modem := r.net.Modems()[0]
+	modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
+	silence(modem)
+	m := r.post(gateway.NewMessage{To: alice, Text: "copied once, in good time", OnUnknown: "resend"})
+	r.await(m.ID, store.Unknown)
+	r.restart()
+	modem.ClearFaults()
+	modem.Restart()
+	r.lineState("modem0", "up")
+	r.pass(30 * time.Second)
+	for range 3 { // rounds of the sweeper
+		r.pass(time.Second)
+		time.Sleep(time.Second)
+	}
+	if n := r.submitted(alice); n != 1 {
+		t.Fatalf("submitted %d times within the grace", n)
+	}
+	r.pass(time.Minute)
+	if m = r.await(m.ID, store.Sent, store.Delivered); !m.PossibleDuplicate || r.submitted(alice) != 2 {
+		t.Fatalf("submitted %d times: %+v", r.submitted(alice), m)
+	}
+}

@@ -51,8 +51,16 @@ func (g *Gateway) end(tx store.Tx, m *store.Message, from []State, s State, code
 		c.TextUntil = ptr(now.Add(g.o.KeepText))
 	}
 	ok, err := g.move(tx, m, from, c)
-	if err != nil || !ok || m.OTPID == "" {
+	if err != nil || !ok {
 		return ok, err
+	}
+	if s == store.Failed || s == store.Expired || s == store.Canceled { // no other part follows
+		if err := setParts(tx, m, store.Queued, s); err != nil {
+			return ok, err
+		}
+	}
+	if m.OTPID == "" {
+		return ok, nil
 	}
 	return ok, g.eraseText(tx, m)
 }
