@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/modemgate/modemgate/configs"
-	"github.com/modemgate/modemgate/driver/sim"
 )
 
 // limit bounds every wait of these tests; reaching it means a hang.
@@ -29,7 +28,6 @@ type station struct {
 	t *testing.T
 	*life
 	cfg    configs.Config
-	tune   func(*sim.Options)
 	admin  string // secret of the key admin
 	tcp    *http.Client
 	socket *http.Client
@@ -68,7 +66,7 @@ func newStation(t *testing.T, change ...func(*configs.Config)) *station {
 func (s *station) begin() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	a, err := build(ctx, s.cfg, slog.New(slog.DiscardHandler), s.tune)
+	a, err := build(ctx, s.cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		cancel()
 		s.t.Fatal(err)
@@ -216,7 +214,7 @@ func (s *station) otp(key, to string, more ...string) body {
 	return s.ask(key, "POST", "/v1/otp", "{"+strings.Join(fields, ",")+"}").want(s.t, http.StatusCreated, "")
 }
 
-// final waits until a message or an OTP is in a state.
+// reaches waits until a message or an OTP is in a state.
 func (s *station) reaches(path, state string) body {
 	s.t.Helper()
 	b := s.ask(s.admin, "GET", path, "")
