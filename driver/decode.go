@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strings"
 	"time"
@@ -109,6 +110,10 @@ func Join(parts ...Decoded) string {
 	}
 	return text.String()
 }
+
+// SameData reports whether two PDUs hold the same user data behind their
+// headers. It tells data of 8 bits apart, which has no text.
+func SameData(a, b Decoded) bool { return bytes.Equal(a.user.data, b.user.data) }
 
 // follows reports whether b is the part right after a.
 func follows(a, b Decoded) bool {

@@ -32,8 +32,8 @@ func (g *Gateway) allowed(tx store.Tx, c Caller, number string) error {
 	if len(c.to) > 0 && !hasPrefix(number, c.to) {
 		return blocked(fmt.Sprintf("the key %s may not send to this prefix", c.Key))
 	}
-	real := g.realLines()
-	if phone.Simulated(number) && real {
+	simulated := g.onlySimulated()
+	if phone.Simulated(number) && !simulated {
 		return blocked("numbers that begin with +999 belong to the simulator")
 	}
 	if len(g.o.Allow) > 0 {
@@ -42,7 +42,7 @@ func (g *Gateway) allowed(tx store.Tx, c Caller, number string) error {
 		}
 		return nil
 	}
-	if !real && len(g.lines) > 0 {
+	if simulated {
 		return nil
 	}
 	home, err := g.homePrefixes(tx)
@@ -84,6 +84,9 @@ func (g *Gateway) realLines() bool {
 	}
 	return false
 }
+
+// onlySimulated says whether nothing that is accepted can leave the simulator.
+func (g *Gateway) onlySimulated() bool { return len(g.lines) > 0 && !g.realLines() }
 
 func hasPrefix(s string, prefixes []string) bool {
 	for _, p := range prefixes {

@@ -194,6 +194,12 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 			next, err := tx.NextDue(l.routes(), now)
 			return nil, next, err
 		}
+		if m.Simulated != l.o.Simulated {
+			if err := l.misplaced(tx, m, now); err != nil {
+				return nil, time.Time{}, err
+			}
+			continue
+		}
 		if m.ICCID != "" && m.Route == l.o.Name && partsOut(m) > 0 && m.ICCID != l.sim() {
 			if err := l.stranded(tx, m); err != nil {
 				return nil, time.Time{}, err

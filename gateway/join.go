@@ -72,7 +72,7 @@ func fit(s *store.Set, p store.SetPart) fitness {
 		if have.Seq != p.Seq {
 			continue
 		}
-		if have.Text == p.Text && have.Encoding == p.Encoding {
+		if same(have, p) {
 			return repeats
 		}
 		return strange
@@ -81,6 +81,13 @@ func fit(s *store.Set, p store.SetPart) fitness {
 		return strange
 	}
 	return belongs
+}
+
+// same says whether two parts say the same. Data of 8 bits has no text, so two
+// parts without one are told apart by what they hold.
+func same(a, b store.SetPart) bool {
+	return a.Text == b.Text && a.Encoding == b.Encoding &&
+		(a.Text != "" || driver.SameData(driver.Decode(a.Raw, -1), driver.Decode(b.Raw, -1)))
 }
 
 // apart is how far apart two parts were stamped by the service centre; by

@@ -61,7 +61,8 @@ type queueBound struct {
 }
 
 // checkQueue refuses when too much waits already, else it counts one more.
-func (g *Gateway) checkQueue(tx store.Tx, now time.Time) error {
+// What others have queued or scheduled keeps no OTP out: only OTPs do.
+func (g *Gateway) checkQueue(tx store.Tx, priority int, now time.Time) error {
 	q := &g.queued
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -71,6 +72,10 @@ func (g *Gateway) checkQueue(tx store.Tx, now time.Time) error {
 			return err
 		}
 		q.known, q.most = true, by[0]+by[1]+by[2]+by[3]
+		if priority == store.PriorityOTP && by[store.PriorityOTP] < g.o.MaxQueued {
+			q.most++
+			return nil
+		}
 	}
 	if q.most >= g.o.MaxQueued {
 		return limited("queued", now.Add(time.Minute), "%d messages are queued already (limits.queued): wait until lines have sent some", q.most)

@@ -180,7 +180,7 @@ func (g *Gateway) firstSend(tx store.Tx, c Caller, in NewOTP, to, code string, n
 		ID: newID("otp_", now), Key: c.Key, Purpose: in.Purpose, To: to, State: store.OTPPending, Rev: 1,
 		MaxAttempts: g.o.OTP.MaxAttempts, SendsUsed: 1, MaxSends: g.o.OTP.MaxSends, Length: in.Length, TTL: in.TTL,
 		CreatedAt: now, ExpiresAt: now.Add(in.TTL), ResendAt: now.Add(g.o.OTP.ResendAfter),
-		DeliveryState: store.Queued, DeliveryAt: now, Ref: in.Ref, Metadata: in.Metadata, Simulated: !g.realLines(),
+		DeliveryState: store.Queued, DeliveryAt: now, Ref: in.Ref, Metadata: in.Metadata, Simulated: g.onlySimulated(),
 	}
 	o.MAC = g.codeMAC(o, code)
 	m, err := g.otpMessage(o, code, now)
@@ -197,7 +197,7 @@ func (g *Gateway) firstSend(tx store.Tx, c Caller, in NewOTP, to, code string, n
 	if err := g.chargeKey(tx, c, now); err != nil {
 		return nil, err
 	}
-	if err := g.checkQueue(tx, now); err != nil {
+	if err := g.checkQueue(tx, m.Priority, now); err != nil {
 		return nil, err
 	}
 	if err := g.insert(tx, m, now); err != nil {

@@ -77,7 +77,7 @@ func (g *Gateway) admit(tx store.Tx, c Caller, m *store.Message, now time.Time) 
 	if err := g.chargeKey(tx, c, now); err != nil {
 		return err
 	}
-	if err := g.checkQueue(tx, now); err != nil {
+	if err := g.checkQueue(tx, m.Priority, now); err != nil {
 		return err
 	}
 	return g.insert(tx, m, now)
@@ -122,7 +122,7 @@ func (g *Gateway) newMessage(c Caller, in NewMessage) (*store.Message, error) {
 	m := &store.Message{
 		ID: newID("msg_", now), Key: c.Key, To: to, Text: in.Text, Encoding: encoding, Priority: priority,
 		Route: routeOf(via), Via: dedupe(in.Via), State: store.Queued, Rev: 1, Report: g.o.Report, OnUnknown: g.o.OnUnknown,
-		Ref: in.Ref, Metadata: in.Metadata, CreatedAt: now, NotBefore: now, Simulated: !g.realLines(),
+		Ref: in.Ref, Metadata: in.Metadata, CreatedAt: now, NotBefore: now, Simulated: g.onlySimulated(),
 		Parts: make([]store.Part, parts),
 	}
 	for i := range m.Parts {

@@ -10,6 +10,26 @@ import (
 
 var noSimulator = refuse(NotFound, "there is no simulator here: modems.simulate starts one")
 
+// misplaced keeps simulated and real lines apart when the configuration has
+// changed from one to the other. A message accepted for the simulator, to a
+// number that nobody allowed, ends; one accepted for real lines is held, since
+// a simulated line would say that it was delivered.
+func (l *line) misplaced(tx store.Tx, m *store.Message, now time.Time) error {
+	queued := []State{store.Queued}
+	if m.Simulated {
+		_, err := l.g.end(tx, m, queued, store.Failed, "simulated", "it was accepted for simulated lines and never leaves them")
+		return err
+	}
+	_, err := l.g.move(tx, m, queued, store.MessageChange{
+		Held: ptr(true),
+		History: &store.HistoryEntry{
+			State: store.Queued, At: now,
+			Note: "held: it was accepted for real lines and only simulated ones are there; modemgate queue release lets it go",
+		},
+	})
+	return err
+}
+
 // SimPhone lists what a simulated phone received, waiting up to wait for a
 // first or further text.
 func (g *Gateway) SimPhone(ctx context.Context, _ Request, number string, wait time.Duration) ([]SimText, error) {
