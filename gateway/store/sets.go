@@ -63,10 +63,14 @@ func (t *tx) setParts(set int64) ([]SetPart, error) {
 	return out, err
 }
 
+// maxSets bounds the sets of one key that a part is compared with: a phone may
+// send first parts of one reference without end.
+const maxSets = 32
+
 // FindSets implements [Inbox].
 func (t *tx) FindSets(k SetKey) ([]*Set, error) {
-	return t.sets(`sender=? AND iccid=? AND reference=? AND wide=? AND total=? ORDER BY id DESC`,
-		k.From, k.ICCID, k.Reference, flag(k.Wide), k.Total)
+	return t.sets(`sender=? AND iccid=? AND reference=? AND wide=? AND total=? ORDER BY id DESC LIMIT ?`,
+		k.From, k.ICCID, k.Reference, flag(k.Wide), k.Total, maxSets)
 }
 
 // Set implements [Inbox].

@@ -249,7 +249,7 @@ type Inbox interface {
 	InboundFrom(number string) ([]string, error)
 
 	// Sets of parts of one long SMS.
-	FindSets(k SetKey) ([]*Set, error) // newest first, with parts
+	FindSets(k SetKey) ([]*Set, error) // the newest 32, newest first, with parts
 	InsertSet(s *Set) error            // sets s.ID
 	AddSetPart(set int64, p SetPart) error
 	ChangeSet(id int64, c SetChange) error

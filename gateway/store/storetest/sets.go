@@ -65,6 +65,16 @@ var setTests = map[string]func(t *testing.T, open Open){
 		equal(t, "purged", []int{purge(), purge()}, []int{1, 0})
 		equal(t, "the open one stays", len(view(t, s, func(tx store.Tx) ([]*store.Set, error) { return tx.FindSets(setKey) })), 1)
 	},
+	"a flood of one key is found in part": func(t *testing.T, open Open) {
+		s := open(t)
+		var last *store.Set
+		for i := range 40 {
+			last = newSet(t, s, i)
+		}
+		got := view(t, s, func(tx store.Tx) ([]*store.Set, error) { return tx.FindSets(setKey) })
+		equal(t, "sets to compare a part with", len(got), 32)
+		equal(t, "the newest", got[0].ID, last.ID)
+	},
 	"the sets of a sender are erased": func(t *testing.T, open Open) {
 		s := open(t)
 		newSet(t, s, 1, setPart(1), setPart(2))
