@@ -19,7 +19,10 @@ const gatewayAccount = "MODEMGATE"
 
 // Bounds of what one client may cost.
 const (
-	maxConnections   = 1024    // of all keys together
+	// maxConnections is of all keys together, and of those who have shown none
+	// yet. With the connections of the API it stays well below the 1,024
+	// descriptors that the service has.
+	maxConnections   = 256
 	maxSubscriptions = 256     // of one connection
 	maxPayload       = 1 << 20 // bytes of one message, in and out
 	maxPending       = 8 << 20 // bytes that wait for a slow client before it is cut off
