@@ -53,7 +53,7 @@ type Options struct {
 	SocketPath string // admin.sock; its directory must be private; "" none
 
 	MaxWaits int           // long polls of one key at a time; 64
-	MaxConns int           // TCP connections at a time; 512
+	MaxConns int           // TCP connections at a time, half of them for one other machine; 512
 	Drain    time.Duration // for requests under way at the end; 10 s
 
 	Log *slog.Logger

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,30 +18,153 @@ import (
 // limited accepts a connection only while fewer than its limit are open; the
 // others wait in the backlog of the kernel. The process has few descriptors,
 // and modems need theirs.
+//
+// Nobody needs a key to hold a connection. So when the places are taken, the
+// one that has been idle the longest is closed for the next who comes, and one
+// address has at most half of them.
 type limited struct {
 	net.Listener
-	places chan struct{}
-	closed chan struct{}
-	once   sync.Once
+	places  chan struct{}
+	perHost int
+	closed  chan struct{}
+	once    sync.Once
+
+	mu      sync.Mutex
+	waiting bool // Accept waits for a place
+	idle    map[*placed]time.Time
+	hosts   map[netip.Prefix]int
 }
 
-func limit(l net.Listener, most int) net.Listener {
-	return &limited{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{})}
+func limit(l net.Listener, most int) *limited {
+	return &limited{
+		Listener: l, places: make(chan struct{}, most), perHost: max(1, most/2), closed: make(chan struct{}),
+		idle: map[*placed]time.Time{}, hosts: map[netip.Prefix]int{},
+	}
 }
 
 // Accept waits for a free place, then for a connection.
 func (l *limited) Accept() (net.Conn, error) {
+	for {
+		if err := l.reserve(); err != nil {
+			return nil, err
+		}
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			<-l.places
+			return nil, err
+		}
+		if p := l.place(conn); p != nil {
+			return p, nil
+		}
+		_ = conn.Close()
+		<-l.places
+	}
+}
+
+// reserve takes a place, if need be that of an idle connection.
+func (l *limited) reserve() error {
 	select {
 	case l.places <- struct{}{}:
+		return nil
+	default:
+	}
+	l.want(true)
+	defer l.want(false)
+	select {
+	case l.places <- struct{}{}:
+		return nil
 	case <-l.closed:
-		return nil, net.ErrClosed
+		return net.ErrClosed
 	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
+}
+
+func (l *limited) want(place bool) {
+	l.mu.Lock()
+	l.waiting = place
+	victim := l.victim()
+	l.mu.Unlock()
+	victim.end()
+}
+
+// victim is the connection to close for the one that waits; nil when none
+// waits or none is idle. l.mu is held.
+func (l *limited) victim() *placed {
+	if !l.waiting {
+		return nil
 	}
-	return &placed{Conn: conn, leave: sync.OnceFunc(func() { <-l.places })}, nil
+	var oldest *placed
+	for p, since := range l.idle {
+		if oldest == nil || since.Before(l.idle[oldest]) {
+			oldest = p
+		}
+	}
+	if oldest != nil {
+		delete(l.idle, oldest)
+		l.waiting = false // one place is enough
+	}
+	return oldest
+}
+
+// state follows the connections; it is the http.Server's ConnState.
+func (l *limited) state(conn net.Conn, s http.ConnState) {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	p, ok := conn.(*placed)
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	delete(l.idle, p)
+	if s == http.StateIdle {
+		l.idle[p] = time.Now()
+	}
+	victim := l.victim()
+	l.mu.Unlock()
+	victim.end()
+}
+
+// place counts a connection; nil when its address has too many.
+func (l *limited) place(conn net.Conn) *placed {
+	host := hostOf(conn)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if host.IsValid() && l.hosts[host] >= l.perHost {
+		return nil
+	}
+	p := &placed{Conn: conn}
+	if host.IsValid() {
+		l.hosts[host]++
+	}
+	p.leave = sync.OnceFunc(func() { l.left(p, host) })
+	return p
+}
+
+func (l *limited) left(p *placed, host netip.Prefix) {
+	l.mu.Lock()
+	delete(l.idle, p)
+	if l.hosts[host]--; l.hosts[host] <= 0 {
+		delete(l.hosts, host)
+	}
+	l.mu.Unlock()
+	<-l.places
+}
+
+// hostOf is the address of another machine, of IPv6 the network that one
+// machine has for itself. This machine counts for many: its proxy speaks for
+// them.
+func hostOf(conn net.Conn) netip.Prefix {
+	a, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok || a.IP.IsLoopback() {
+		return netip.Prefix{}
+	}
+	ip := a.AddrPort().Addr().Unmap()
+	bits := ip.BitLen()
+	if ip.Is6() {
+		bits = 64
+	}
+	host, _ := ip.WithZone("").Prefix(bits)
+	return host
 }
 
 // Close ends Accept also when it waits for a place.
@@ -56,6 +182,13 @@ type placed struct {
 func (p *placed) Close() error {
 	defer p.leave()
 	return p.Conn.Close()
+}
+
+// end closes a connection, if there is one.
+func (p *placed) end() {
+	if p != nil {
+		_ = p.Close()
+	}
 }
 
 // maxSocketPath is what fits in sun_path of unix(7), without its final zero.

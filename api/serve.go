@@ -19,6 +19,7 @@ import (
 // door is a listener with the handler behind it.
 type door struct {
 	listener net.Listener
+	limit    *limited // the listener, or below it
 	handler  http.Handler
 }
 
@@ -48,7 +49,8 @@ func (s *Server) open() error {
 		if err != nil {
 			return err
 		}
-		s.doors = append(s.doors, door{limit(l, socketConns), s.local})
+		limited := limit(l, socketConns)
+		s.doors = append(s.doors, door{limited, limited, s.local})
 	}
 	if s.o.Listen == "" {
 		return nil
@@ -66,11 +68,12 @@ func (s *Server) open() error {
 		return fmt.Errorf("api: %w", err)
 	}
 	s.addr = l.Addr()
-	l = limit(l, s.o.MaxConns)
+	limited := limit(l, s.o.MaxConns)
+	l = limited
 	if config != nil {
 		l = tls.NewListener(l, config)
 	}
-	s.doors = append(s.doors, door{l, s.tcp})
+	s.doors = append(s.doors, door{l, limited, s.tcp})
 	if s.o.AddrFile == "" {
 		return nil
 	}
@@ -121,6 +124,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var servers []*http.Server
 	for _, d := range s.doors {
 		server := s.httpServer(d.handler)
+		server.ConnState = d.limit.state
 		servers = append(servers, server)
 		group.Go(func() error {
 			if err := server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
