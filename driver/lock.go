@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,9 +64,19 @@ func (l *lockFile) release() {
 	}
 }
 
-// lockOwner reads the PID in a lock file; 0 if there is none.
+// lockOwner reads the PID in a lock file; 0 if there is none. Others may write
+// in the directory too: a pipe, a link or an endless file under the name must
+// neither stop nor fill this process.
 func lockOwner(path string) int {
-	data, err := os.ReadFile(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	data, err := io.ReadAll(io.LimitReader(f, 64))
 	if err != nil {
 		return 0
 	}
