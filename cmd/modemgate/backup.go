@@ -95,7 +95,7 @@ func makeStage(dir string) (string, error) {
 	info, err := os.Stat(dir)
 	if err == nil && os.Geteuid() == 0 {
 		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-			err = os.Chown(stage, int(owner.Uid), int(owner.Gid)) // the daemon writes into it
+			err = giveAway(stage, int(owner.Uid), int(owner.Gid)) // the daemon writes into it
 		}
 	}
 	if err != nil {
@@ -103,6 +103,16 @@ func makeStage(dir string) (string, error) {
 		return "", fmt.Errorf("data_dir: %w", err)
 	}
 	return stage, nil
+}
+
+// giveAway gives a directory to another owner. The one who owns what is around
+// it may have put a link in its place: that is never followed.
+func giveAway(dir string, uid, gid int) error {
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chown(uid, gid), f.Close())
 }
 
 // writeFile writes a file for its owner only, whole or not at all, and
