@@ -138,3 +138,40 @@ func TestAttackOtherDataInTheSamePlace(t *testing.T) {
 		t.Errorf("published %s", got)
 	}
 }
+
+// TestAttackRepeatsFillTheStore holds that a key cannot fill the store with
+// Idempotency-Keys of requests that send nothing and so cost it nothing.
+func TestAttackRepeatsFillTheStore(t *testing.T) {
+	const most = 5
+	r := newRig(t, func(o *gateway.Options) {
+		o.KeyMinute = most
+		o.OTP.ResendAfter = 5 * time.Minute
+	}, nil)
+	r.pass(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute + time.Second))) // all in one minute
+	create := func(key string) error {
+		by := req("flood", gateway.ScopeOTP)
+		by.Path, by.IdempotencyKey = "/v1/otp", key
+		_, _, err := r.g.CreateOTP(t.Context(), by, gateway.NewOTP{To: alice})
+		return err
+	}
+	if err := create("first"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range most + 1 {
+		if err := create(fmt.Sprint("repeat ", i)); (i < most) != (err == nil) || err != nil && code(err) != gateway.LimitExceeded {
+			t.Errorf("repeat %d: %v", i, err)
+		}
+	}
+	for range 2 * most {
+		if err := create("first"); err != nil {
+			t.Errorf("a repeat of what is remembered: %v", err)
+		}
+		if err := create(""); err != nil {
+			t.Errorf("a repeat that is not remembered: %v", err)
+		}
+	}
+	r.pass(time.Minute)
+	if err := create("next minute"); err != nil {
+		t.Error(err)
+	}
+}

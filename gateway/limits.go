@@ -12,6 +12,7 @@ import (
 const (
 	kindKeyMinute  = "key-minute"
 	kindKeyDay     = "key-day"
+	kindKeyRepeat  = "key-repeat"  // requests that sent nothing and are remembered, by the minute
 	kindLineMinute = "line-minute" // SMS parts, by ICCID
 	kindLineDay    = "line-day"
 	kindNumber     = "number" // OTP sends to a number, as moments
@@ -49,6 +50,20 @@ func (g *Gateway) chargeKey(tx store.Tx, c Caller, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// chargeRepeat bounds the requests of a key that send nothing and are charged
+// nothing, but are remembered for a day by their Idempotency-Key.
+func (g *Gateway) chargeRepeat(tx store.Tx, r Request, now time.Time) error {
+	if r.IdempotencyKey == "" {
+		return nil
+	}
+	start := now.Truncate(time.Minute)
+	n, err := tx.AddCounter(kindKeyRepeat, r.Caller.Key, start, 1)
+	if err == nil && n > g.o.KeyMinute {
+		return limited("per_key.minute", start.Add(time.Minute), "the key %s has repeated %d requests that sent nothing in this minute: wait", r.Caller.Key, g.o.KeyMinute)
+	}
+	return err
 }
 
 // queueBound is an upper bound of the number of queued messages. Counting

@@ -130,7 +130,7 @@ func (g *Gateway) acceptOTP(tx store.Tx, r Request, in NewOTP, to, code string) 
 		status, reused = http.StatusOK, true
 		err = g.sendAgain(tx, r.Caller, o, code, now)
 		if softLimit(err) {
-			err = nil // nothing is due: the pending one stands
+			err = g.chargeRepeat(tx, r, now) // nothing is due: the pending one stands
 		}
 	case errors.Is(err, store.ErrNotFound):
 		o, err = g.firstSend(tx, r.Caller, in, to, code, now)
