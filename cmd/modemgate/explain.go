@@ -151,14 +151,14 @@ func showSteps(w io.Writer, m messageJSON) {
 	}
 	fmt.Fprintf(w, "\nwhat happened\n")
 	for _, h := range m.History {
-		fmt.Fprintf(w, "  %s  %s\n", when(h.At), clean(h.words(m.Parts)))
+		fmt.Fprintf(w, "  %s  %s\n", when(h.At), oneLine(h.words(m.Parts)))
 	}
 	if m.Parts < 2 {
 		return
 	}
 	fmt.Fprintf(w, "\nparts\n")
 	for _, p := range m.PartDetails {
-		fmt.Fprintf(w, "  %d of %d  %s\n", p.Part, m.Parts, clean(p.words()))
+		fmt.Fprintf(w, "  %d of %d  %s\n", p.Part, m.Parts, oneLine(p.words()))
 	}
 }
 

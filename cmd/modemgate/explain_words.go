@@ -27,7 +27,7 @@ func showFacts(w io.Writer, facts [][2]string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, f := range facts {
 		if f[1] != "" {
-			fmt.Fprintf(t, "  %s\t%s\n", f[0], clean(f[1]))
+			fmt.Fprintf(t, "  %s\t%s\n", f[0], oneLine(f[1]))
 		}
 	}
 	_ = t.Flush()
@@ -84,6 +84,7 @@ var ownErrors = map[string]string{
 	"no-such-line":    "the line it was to go by is no longer configured",
 	"outcome-unknown": "nobody knows whether it was sent",
 	"undelivered":     "the network gave up on it",
+	"simulated":       "it was accepted for simulated lines, and the lines are real now",
 }
 
 // modemErrors are the commoner codes of 3GPP TS 27.005 §3.2.5 (cms), of 3GPP

@@ -262,7 +262,7 @@ func sender(in inboundJSON) string {
 	if in.From == "" {
 		return "nobody named"
 	}
-	return clean(in.From)
+	return oneLine(in.From)
 }
 
 // remarks is what is out of the ordinary about an SMS.

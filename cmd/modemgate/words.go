@@ -15,11 +15,22 @@ func clean(text string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return r
-		case unicode.IsControl(r), r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
+		case obeyed(r):
 			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
+}
+
+// obeyed says whether a terminal acts on a character instead of showing it.
+func obeyed(r rune) bool {
+	return unicode.IsControl(r) || r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
+}
+
+// oneLine is clean for what must stay on its line: no name that came over the
+// air and no reference of a client may forge the line after it.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", "\uFFFD", "\t", "\uFFFD").Replace(clean(text))
 }
 
 // when writes a time in the zone of the machine.
@@ -56,9 +67,18 @@ func indented(w io.Writer, text string) {
 	}
 }
 
-// printJSON prints an answer of the API as it came.
+// printJSON prints an answer of the API as it came, but for the characters that
+// JSON need not escape and a terminal obeys.
 func printJSON(w io.Writer, answer []byte) {
-	_, _ = w.Write(answer)
+	var safe strings.Builder
+	for _, r := range string(answer) {
+		if r > '~' && obeyed(r) {
+			fmt.Fprintf(&safe, `\u%04x`, r)
+			continue
+		}
+		safe.WriteRune(r)
+	}
+	_, _ = io.WriteString(w, safe.String())
 	if len(answer) > 0 && answer[len(answer)-1] != '\n' {
 		fmt.Fprintln(w)
 	}
