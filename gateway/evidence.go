@@ -23,6 +23,10 @@ const reportKeep = 24 * time.Hour
 // submission, and the modem's way back.
 const lateWindow = 15 * time.Minute
 
+// staleWindow is how long before a submission another one can have been whose
+// answer comes now.
+const staleWindow = 5 * time.Minute
+
 // takeReport records a status report that the line received.
 func (l *line) takeReport(d driver.Decoded) {
 	if d.Report == nil {
@@ -170,6 +174,9 @@ func (l *line) lateResult(mr int) {
 			return err
 		}
 		p := open[0]
+		if stale, err := l.stale(tx, p.Part.SubmittedAt, mr); err != nil || stale {
+			return err
+		}
 		ok, err := tx.ChangePart(p.MessageID, p.Part.Index, []State{store.Unknown}, store.PartChange{
 			State: ptr(store.Sent), Reference: &mr, SentAt: &now, Error: ptr(""),
 		})
@@ -181,6 +188,15 @@ func (l *line) lateResult(mr int) {
 		}
 		return l.g.earlyReports(tx, p.To, l.sim(), mr)
 	})
+}
+
+// stale says whether a late +CMGS is about an earlier submission, which a
+// status report or another answer has settled meanwhile: its reference is
+// taken. References come round after 256 submissions, which no radio makes
+// within the window.
+func (l *line) stale(tx store.Tx, submitted time.Time, mr int) (bool, error) {
+	since := submitted.Add(-staleWindow)
+	return tx.ReferenceTaken(l.sim(), mr, since, firstID("msg_", since.Add(-24*time.Hour)))
 }
 
 // openIntents lists the parts of this SIM that a late +CMGS may be about:

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -144,4 +145,27 @@ func TestStatusesOfReports(t *testing.T) {
 			t.Errorf("status %#x makes it %s, want %s: %v", c.status, v.State, c.want, err)
 		}
 	}
+}
+
+// An answer whose reference is taken belongs to the submission that has it.
+func TestStaleAnswerSettlesNothing(t *testing.T) {
+	r := newRig(t, nil, nil)
+	modem := r.net.Modems()[0]
+	first := r.post(gateway.NewMessage{To: alice, Text: "settled"})
+	first = r.await(first.ID, store.Delivered)
+	modem.Inject(sim.Fault{Kind: sim.FaultHang, Point: sim.PointBody})
+	m := r.post(gateway.NewMessage{To: alice, Text: "never taken"})
+	r.await(m.ID, store.Unknown)
+	modem.ClearFaults()
+	modem.Restart()
+	r.until("the line is up again", func() bool {
+		l, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && l.State == "up" && l.Restarts > 0
+	})
+	modem.Emit(fmt.Sprintf("\r\n+CMGS: %d\r\n\r\nOK\r\n", first.Parts[0].Reference))
+	modem.Emit("\r\n+CMGS: 77\r\n\r\nOK\r\n")
+	r.until("the answer of its own is taken", func() bool {
+		v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{})
+		return err == nil && v.State == store.Sent && v.Parts[0].Reference == 77
+	})
 }

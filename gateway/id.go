@@ -19,6 +19,13 @@ func newID(prefix string, at time.Time) string {
 	return prefix + idAlphabet.EncodeToString(b[:])
 }
 
+// firstID is below every id made at or after the time.
+func firstID(prefix string, at time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16)
+	return prefix + idAlphabet.EncodeToString(b[:])
+}
+
 // validID says whether s can be an id with the prefix, so that nonsense does
 // not reach the store.
 func validID(prefix, s string) bool {

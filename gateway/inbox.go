@@ -32,13 +32,10 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 		if alreadyTaken(list[:i], s) {
 			// Equal PDUs of one listing were stored together with the first.
 		} else if err := l.take1(ctx, s, copies(list, s)); err != nil {
-			l.log.Warn("an SMS stays on the SIM: it cannot be stored", "err", err)
-			time.AfterFunc(drainRetry, func() {
-				l.want.Store(true)
-				l.poke()
-			})
+			l.drainLater(err)
 			return nil
 		}
+		l.waiting = nil
 		l.g.o.Hook("inbox:stored")
 		if err := m.Delete(ctx, s.Slot); err != nil {
 			// It is stored, and known when it is listed again; the others go on.
@@ -50,6 +47,20 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 		l.g.o.Hook("inbox:deleted")
 	}
 	return nil
+}
+
+// drainLater has the SIM read again in a while. One such wait is enough, and
+// one line in the log for the whole of it.
+func (l *line) drainLater(err error) {
+	if l.waiting == nil {
+		l.log.Warn("an SMS stays on the SIM: it cannot be stored", "err", err)
+	} else {
+		l.waiting.Stop()
+	}
+	l.waiting = time.AfterFunc(drainRetry, func() {
+		l.want.Store(true)
+		l.poke()
+	})
 }
 
 // stillAlive keeps the session when only a command failed: the next listing

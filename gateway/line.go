@@ -40,6 +40,7 @@ type line struct {
 
 	// Owned by keep.
 	current *store.Message // long message with parts still to send
+	waiting *time.Timer    // for another reading of the SIM, since the store took nothing
 
 	mu       sync.Mutex
 	state    LineStatus

@@ -117,6 +117,14 @@ func (t *tx) PartsByReference(iccid string, mr int, from, to time.Time) ([]PartR
 	}), nil
 }
 
+// ReferenceTaken implements [Messages].
+func (t *tx) ReferenceTaken(iccid string, mr int, since time.Time, sinceID string) (bool, error) {
+	var n int
+	err := t.row([]any{&n}, `SELECT COUNT(*) FROM parts WHERE message_id>=? AND iccid=? AND reference=? AND submitted_at>=?`,
+		sinceID, iccid, mr, us(since))
+	return n > 0, err
+}
+
 // mergeRefs merges two ordered lists.
 func mergeRefs(a, b []PartRef, first func(a, b PartRef) bool) []PartRef {
 	out := make([]PartRef, 0, len(a)+len(b))

@@ -162,6 +162,10 @@ type Messages interface {
 	HeldQueue(limit int) ([]string, error)
 	CountHeld() (int, error)
 
+	// ReferenceTaken says whether a part submitted by the SIM at or after
+	// since has the TP-MR already, among messages with ids from sinceID on.
+	ReferenceTaken(iccid string, mr int, since time.Time, sinceID string) (bool, error)
+
 	// NextReference takes the next concatenation reference for the
 	// destination (a keyed hash): 1, 2, … 255, 0 and so on (16 bit when wide).
 	NextReference(destination []byte, wide bool) (int, error)

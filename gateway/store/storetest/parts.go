@@ -86,6 +86,13 @@ var partTests = map[string]func(t *testing.T, open Open){
 		equal(t, "window", find(5, 1, 5), []string{"msg_0001/1"})
 		equal(t, "without reference", find(-1, 0, 9), []string{"msg_0005/1"})
 		equal(t, "none", find(7, 0, 9), []string(nil))
+		taken := func(mr, since int, id string) bool {
+			return view(t, s, func(tx store.Tx) (bool, error) { return tx.ReferenceTaken("a", mr, at(since), id) })
+		}
+		equal(t, "taken in any state", taken(5, 2, "msg_0002"), true)
+		equal(t, "taken before the window", taken(6, 5, "msg_0000"), false)
+		equal(t, "taken in the window", taken(6, 4, "msg_0000"), true)
+		equal(t, "in an older message", taken(6, 4, "msg_0005"), false)
 	},
 	"status reports wait for their message": func(t *testing.T, open Open) {
 		s := open(t)
