@@ -50,7 +50,7 @@ func (g *Gateway) allowed(tx store.Tx, c Caller, number string) error {
 		return err
 	}
 	if len(home) == 0 {
-		return refuse(NoLine, "no SIM has been seen yet, so no country is allowed: set limits.allow or default_region, or plug a modem in")
+		return refuse(NoLine, "the country of no SIM is known, so no number is allowed: set limits.allow, such as [\"+44\"], or default_region")
 	}
 	if !hasPrefix(number, home) {
 		return blocked("this number is not in the country of your SIMs: add its prefix to limits.allow")

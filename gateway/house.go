@@ -39,6 +39,9 @@ func (g *Gateway) Backup(ctx context.Context, r Request, path string) error {
 	return nil
 }
 
+// maxShortCode is how many digits a number without a country has at most.
+const maxShortCode = 6
+
 // Erase clears a number from the store, the events that wait and our streams.
 // Abuse counters stay: they hold only a keyed hash.
 func (g *Gateway) Erase(ctx context.Context, r Request, number string) (EraseReport, error) {
@@ -49,7 +52,7 @@ func (g *Gateway) Erase(ctx context.Context, r Request, number string) (EraseRep
 	n, err := g.number("/number", number)
 	if err != nil {
 		n = strings.TrimSpace(number) // a short code or an alphanumeric sender
-		if n == "" {
+		if n == "" || strings.Trim(n, "+0123456789 ()/.-") == "" && len(n) > maxShortCode {
 			return rep, err
 		}
 	}

@@ -156,7 +156,7 @@ func (g *Gateway) NewKey(ctx context.Context, r Request, n NewKey) (string, Key,
 		case err != nil:
 			return err
 		case old.RevokedAt.IsZero() && (old.ExpiresAt.IsZero() || now.Before(old.ExpiresAt)):
-			return invalid("/name", "the key %s exists: choose another name, or revoke it first", n.Name)
+			return invalid("/name", "the key %s exists: choose another name; or revoke it, and make it anew with --inherit", n.Name)
 		case !n.Inherit:
 			return invalid("/name", "the name %s was used before: what that key made would belong to the new one; choose another name, or say --inherit", n.Name)
 		default:

@@ -59,7 +59,7 @@ type blockade struct {
 func newLine(g *Gateway, o LineOptions) *line {
 	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1)}
 	l.heart.beat()
-	l.state = LineStatus{Name: o.Name, State: "starting", Since: g.started, Simulated: o.Simulated, Port: o.Port, Number: o.Number}
+	l.state = LineStatus{Name: o.Name, State: "starting", Detail: "the modem is being opened and set up", Since: g.started, Simulated: o.Simulated, Port: o.Port, Number: o.Number}
 	return l
 }
 

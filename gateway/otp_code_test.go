@@ -9,8 +9,8 @@ import (
 	"go/token"
 	"go/types"
 	"io"
-	"io/fs"
 	mrand "math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -191,12 +191,19 @@ func TestS10SourcesOfSecrets(t *testing.T) {
 
 // S10: a MAC is only ever compared by hmac.Equal.
 func TestS10ConstantTimeCompare(t *testing.T) {
-	sources, err := parser.ParseDir(token.NewFileSet(), ".", func(i fs.FileInfo) bool { return !strings.HasSuffix(i.Name(), "_test.go") }, 0)
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	good := 0
-	for name, f := range sources["gateway"].Files {
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.BinaryExpr:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -261,5 +260,3 @@ func code(err error) gateway.Code {
 	}
 	return ""
 }
-
-func path(elem ...string) string { return filepath.Join(elem...) }

@@ -151,8 +151,8 @@ func TestPortTaken(t *testing.T) {
 	defer l.Close()
 	for _, key := range []string{"api.listen", "nats.listen"} {
 		code, out := launch(t, freshEnv(t), "serve", "--"+key, l.Addr().String()).exits()
-		if code != exitUsage || !strings.Contains(out, key) || !strings.Contains(out, fmt.Sprintf("pid %d", os.Getpid())) {
-			t.Errorf("%s: exit %d, want 2 and our pid %d:\n%s", key, code, os.Getpid(), out)
+		if code != exitFailed || !strings.Contains(out, key) || !strings.Contains(out, fmt.Sprintf("pid %d", os.Getpid())) {
+			t.Errorf("%s: exit %d, want 1 and our pid %d:\n%s", key, code, os.Getpid(), out)
 		}
 	}
 }

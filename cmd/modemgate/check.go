@@ -18,7 +18,7 @@ var checkCommand = command{
 		for _, w := range warnings {
 			fmt.Fprintf(s.err, "modemgate: warning: %s\n", w)
 		}
-		fmt.Fprintf(s.out, "the configuration is right: %d lines, API on %s\n", len(cfg.Modems.Names()), cfg.API.Listen)
+		fmt.Fprintf(s.out, "the configuration is right: %s, API on %s\n", count(len(cfg.Modems.Names()), "line", "lines"), cfg.API.Listen)
 		return exitOK
 	},
 }

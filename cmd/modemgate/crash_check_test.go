@@ -37,8 +37,10 @@ func (r *rig) verify(p *post) bool {
 // verifyAll tries every code, and each a second time, which must not count.
 func (r *rig) verifyAll() bool {
 	for _, p := range r.books.posts {
-		if p.otp() && p.answered && (!r.verify(p) || !r.verify(p)) {
-			return false
+		for range 2 {
+			if p.otp() && p.answered && !r.verify(p) {
+				return false
+			}
 		}
 	}
 	return true

@@ -27,7 +27,7 @@ func lockDataDir(dir string) (func() error, error) {
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("data_dir: %w: it must belong to the user that modemgate runs as", err)
+		return nil, fmt.Errorf("data_dir: %w: set data_dir to a directory of this user, or run as its owner", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		pid, _ := os.ReadFile(f.Name())
@@ -70,7 +70,7 @@ func isTerminal(f *os.File) bool {
 }
 
 // holder names the program that listens on a TCP address, as far as this
-// user may see: " (nginx, pid 12, has it)".
+// user may see: " by nginx, pid 12".
 func holder(addr string) string {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -88,7 +88,7 @@ func holder(addr string) string {
 		}
 		pid := strings.Split(fd, "/")[2]
 		name, _ := os.ReadFile("/proc/" + pid + "/comm")
-		return fmt.Sprintf(" (%s, pid %s, has it)", strings.TrimSpace(string(name)), pid)
+		return fmt.Sprintf(" by %s, pid %s", strings.TrimSpace(string(name)), pid)
 	}
 	return ""
 }

@@ -38,8 +38,7 @@ func erase(ctx context.Context, s system, args []string) error {
 		return nil
 	}
 	if e.Messages+e.OTPs+e.Inbound+e.Events == 0 {
-		fmt.Fprintln(s.out, "nothing is stored of it: is it written as the messages show it?")
-		return nil
+		return &failure{code: exitFailed, text: "nothing is stored of it", hints: []string{"write the number or name as the messages show it: modemgate inbox"}}
 	}
 	fmt.Fprintln(s.out, "erased")
 	showFacts(s.out, [][2]string{

@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/nats-io/nats.go"
 )
 
@@ -283,6 +282,3 @@ func TestS21NothingLeaks(t *testing.T) {
 		w.judge()
 	})
 }
-
-// fault makes the first modem misbehave.
-func (w *witness) fault(f sim.Fault) { w.net.Modems()[0].Inject(f) }

@@ -79,7 +79,7 @@ func configFlags(args []string) (path string, flags map[string]string, err error
 	for i := 0; i < len(args); i++ {
 		name, ok := strings.CutPrefix(args[i], "--")
 		if !ok || name == "" {
-			return "", nil, fmt.Errorf("%q is no flag: flags begin with --", args[i])
+			return "", nil, fmt.Errorf("%q is no flag: flags begin with --, such as --config FILE", args[i])
 		}
 		name, value, given := strings.Cut(name, "=")
 		if name != "config" && !strings.Contains(name, ".") && !topLevel[name] {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,6 +75,9 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 			err = errors.Join(err, a.close())
 		}
 	}()
+	if err := portsFree(cfg); err != nil {
+		return nil, err
+	}
 	var late atomic.Pointer[gateway.Gateway] // store and broker call the gateway back
 	secrets, st, err := a.openStore(ctx, func(ids []string) {
 		if g := late.Load(); g != nil {
@@ -148,11 +152,6 @@ func (a *app) openStore(ctx context.Context, notify func([]string)) (gateway.Sec
 
 func (a *app) openBus(ctx context.Context, secrets gateway.Secrets, authenticate func(string) (events.Grant, bool)) error {
 	n := a.cfg.NATS
-	if n.URL == "" && n.Listen != "" {
-		if err := portFree(n.Listen, "nats.listen"); err != nil {
-			return err
-		}
-	}
 	bus, err := events.Open(ctx, events.Options{
 		Dir: a.cfg.DataDir, Key: secrets.Stream, URL: n.URL, CredsFile: n.CredsFile, Listen: n.Listen,
 		TLSCert: n.TLS.CertFile, TLSKey: n.TLS.KeyFile, Prefix: n.Prefix, Site: site(a.cfg),
@@ -216,11 +215,6 @@ func (a *app) openAPI() error {
 		AddrFile: filepath.Join(cfg.DataDir, "api.addr"), SocketPath: filepath.Join(cfg.DataDir, socketName),
 		Log: a.log.With("part", "api"),
 	})
-	if cfg.API.Listen != "" {
-		if err := portFree(cfg.API.Listen, "api.listen"); err != nil {
-			return err
-		}
-	}
 	return a.api.Listen()
 }
 
@@ -232,11 +226,14 @@ func (a *app) run(ctx context.Context) error {
 	group.Go(func() error { return a.gw.Run(work) })
 	group.Go(func() error { return notifySystemd(work, a.gw.Alive) })
 	if addr := a.api.Addr(); addr != nil {
-		a.log.Info("modemgate is ready", "api", addr.String(), "lines", len(a.cfg.Modems.Names()), "version", fullVersion())
+		a.log.Info("modemgate is ready", "api", addr.String(), "data_dir", a.cfg.DataDir, "lines", len(a.cfg.Modems.Names()), "version", fullVersion())
 	}
+	context.AfterFunc(ctx, func() {
+		a.log.Info("stopping: what the modems have in hand is waited for, 20 s at most; a second signal stops at once")
+	})
 	err := group.Wait()
 	if err == nil {
-		a.log.Info("modemgate stops")
+		a.log.Info("stopped")
 	}
 	return errors.Join(err, a.close())
 }
@@ -291,11 +288,26 @@ func site(cfg configs.Config) string {
 	return "modemgate"
 }
 
-// portFree refuses an address that another program listens on, and names it.
+// portsFree refuses addresses that other programs listen on, and names them.
+// That may pass, so it is no fault of the configuration.
+func portsFree(cfg configs.Config) error {
+	err := portFree(cfg.API.Listen, "api.listen")
+	if cfg.NATS.URL == "" {
+		err = errors.Join(err, portFree(cfg.NATS.Listen, "nats.listen"))
+	}
+	return err
+}
+
 func portFree(addr, key string) error {
+	if addr == "" {
+		return nil
+	}
 	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: %s is in use%s: stop that program, or choose another address in %s", key, addr, holder(addr), key)
+	}
 	if err != nil {
-		return fmt.Errorf("%w: %s: cannot listen on %s: %w%s; choose another address in %s", errUsage, key, addr, err, holder(addr), key)
+		return fmt.Errorf("%s: cannot listen on %s: %w; choose another address in %s", key, addr, err, key)
 	}
 	return l.Close()
 }
