@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -19,8 +20,7 @@ const reportSkew = 10 * time.Minute
 const reportKeep = 24 * time.Hour
 
 // lateWindow is how long after a submission a +CMGS that no command waits for
-// can be its, once its outcome was given up: the longest time-out of a
-// submission, and the modem's way back.
+// can be its: the longest time-out of a submission, and the modem's way back.
 const lateWindow = 15 * time.Minute
 
 // staleWindow is how long before a submission another one can have been whose
@@ -102,6 +102,11 @@ func (g *Gateway) applyReport(tx store.Tx, p store.PartRef, r store.Report) erro
 	if err != nil || !ok {
 		return err
 	}
+	if p.Part.State == store.Unknown {
+		if err := tx.ForgetIntents(p.Part.ICCID, p.Part.SubmittedAt); err != nil {
+			return err
+		}
+	}
 	return g.aggregate(tx, p.MessageID, "status report")
 }
 
@@ -161,33 +166,57 @@ func (g *Gateway) earlyReports(tx store.Tx, to, iccid string, mr int) error {
 }
 
 // lateResult takes a +CMGS that no command waits for. It counts only if this
-// SIM has exactly one open intent and no CMGS was written since the port was
-// opened: else it could be another's.
+// SIM has exactly one submission that nothing was heard of, and no CMGS was
+// written since the port was opened: else it could be another's.
 func (l *line) lateResult(mr int) {
 	if l.submitted.Load() {
 		return
 	}
 	l.persist("late-result", "a late answer of the modem", func(tx store.Tx) error {
 		now := l.g.clock.now()
-		open, err := l.openIntents(tx, now)
-		if err != nil || len(open) != 1 || open[0].Part.State != store.Unknown {
+		open, err := tx.OpenIntents(l.sim(), now.Add(-lateWindow))
+		if err != nil || len(open) != 1 {
 			return err
 		}
-		p := open[0]
-		if stale, err := l.stale(tx, p.Part.SubmittedAt, mr); err != nil || stale {
+		m, part, err := unsettled(tx, open[0])
+		if err != nil || m == nil {
 			return err
 		}
-		ok, err := tx.ChangePart(p.MessageID, p.Part.Index, []State{store.Unknown}, store.PartChange{
+		if stale, err := l.stale(tx, open[0].SubmittedAt, mr); err != nil || stale {
+			return err
+		}
+		ok, err := tx.ChangePart(m.ID, part, []State{store.Unknown}, store.PartChange{
 			State: ptr(store.Sent), Reference: &mr, SentAt: &now, Error: ptr(""),
 		})
 		if err != nil || !ok {
 			return err
 		}
-		if err := l.g.aggregate(tx, p.MessageID, "late answer of the modem"); err != nil {
+		if err := tx.ForgetIntents(l.sim(), open[0].SubmittedAt); err != nil {
 			return err
 		}
-		return l.g.earlyReports(tx, p.To, l.sim(), mr)
+		if err := l.g.aggregate(tx, m.ID, "late answer of the modem"); err != nil {
+			return err
+		}
+		return l.g.earlyReports(tx, m.To, l.sim(), mr)
 	})
+}
+
+// unsettled gives the message of a submission if nothing was done about it
+// yet: a copy may be queued or sent, or the message erased.
+func unsettled(tx store.Tx, i store.Intent) (*store.Message, int, error) {
+	m, err := tx.Message(i.MessageID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, p := range m.Parts {
+		if p.Index == i.Part && p.State == store.Unknown && p.SubmittedAt.Equal(i.SubmittedAt) {
+			return m, p.Index, nil
+		}
+	}
+	return nil, 0, nil
 }
 
 // stale says whether a late +CMGS is about an earlier submission, which a
@@ -197,22 +226,6 @@ func (l *line) lateResult(mr int) {
 func (l *line) stale(tx store.Tx, submitted time.Time, mr int) (bool, error) {
 	since := submitted.Add(-staleWindow)
 	return tx.ReferenceTaken(l.sim(), mr, since, firstID("msg_", since.Add(-24*time.Hour)))
-}
-
-// openIntents lists the parts of this SIM that a late +CMGS may be about:
-// those not final, and those given up a moment ago.
-func (l *line) openIntents(tx store.Tx, now time.Time) ([]store.PartRef, error) {
-	open, err := tx.OpenIntents(l.sim())
-	if err != nil {
-		return nil, err
-	}
-	recent, err := tx.PartsByReference(l.sim(), -1, now.Add(-lateWindow), now)
-	for _, p := range recent {
-		if p.Part.State == store.Unknown && p.Final {
-			open = append(open, p)
-		}
-	}
-	return open, err
 }
 
 // resumeParts queues the rest of a long message once its unknown part has

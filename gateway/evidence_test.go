@@ -169,3 +169,40 @@ func TestStaleAnswerSettlesNothing(t *testing.T) {
 		return err == nil && v.State == store.Sent && v.Parts[0].Reference == 77
 	})
 }
+
+// An answer may be about a submission that was given up meanwhile: with two
+// that nothing was heard of it settles neither.
+func TestLateAnswerOfOneGivenUp(t *testing.T) {
+	for _, policy := range []string{"fail", "hold"} {
+		t.Run(policy, func(t *testing.T) {
+			r := newRig(t, nil, nil)
+			modem := r.net.Modems()[0]
+			lose := func(text, policy string) gateway.MessageView {
+				restarts := uint64(0)
+				if l, err := r.g.Line(t.Context(), admin, "modem0"); err == nil {
+					restarts = l.Restarts
+				}
+				modem.Inject(sim.Fault{Kind: sim.FaultHang, Point: sim.PointBody})
+				m := r.post(gateway.NewMessage{To: alice, Text: text, OnUnknown: policy})
+				m = r.await(m.ID, store.Unknown, store.Failed)
+				modem.ClearFaults()
+				modem.Restart()
+				r.until("the line is up again", func() bool {
+					l, err := r.g.Line(t.Context(), admin, "modem0")
+					return err == nil && l.State == "up" && l.Restarts > restarts
+				})
+				return m
+			}
+			lose("given up", policy)
+			m := lose("never taken", "hold")
+			modem.Emit("\r\n+CMGS: 55\r\n\r\nOK\r\n")
+			if err := r.net.Phone(number(7)).Send(modem.Number(), "signals are taken in order"); err != nil {
+				t.Fatal(err)
+			}
+			r.inbound(1)
+			if v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{}); err != nil || v.State != store.Unknown {
+				t.Errorf("the answer of the other made it %s: %v", v.State, err)
+			}
+		})
+	}
+}

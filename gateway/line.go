@@ -35,8 +35,9 @@ type line struct {
 	wake chan struct{} // something may be claimed, or a state changed
 	want atomic.Bool   // the SIM is to be read
 
-	heart     heart
-	submitted atomic.Bool // a CMGS was written since the port was opened
+	heart      heart
+	submitted  atomic.Bool // a CMGS was written since the port was opened
+	unanswered atomic.Bool // the store may have submissions of the SIM that nothing was heard of
 
 	// Owned by keep.
 	current *store.Message // long message with parts still to send
@@ -150,6 +151,7 @@ func (l *line) session(ctx context.Context) (err error) {
 	}
 	defer func() { _ = m.Close() }()
 	l.submitted.Store(false)
+	l.unanswered.Store(true)
 	if err := l.up(ctx, m.Identity()); err != nil {
 		return err
 	}

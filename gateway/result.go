@@ -61,6 +61,7 @@ func (l *line) learn(c *claim, fate string, sendErr error) {
 	var se *driver.SendError
 	switch {
 	case sendErr == nil:
+		l.unanswered.Store(false)
 		l.unblock()
 		l.log.Debug("the network took a part", "msg", c.m.ID, "part", c.part)
 	case errors.As(sendErr, &se) && se.Fate == driver.NotSent && se.Class == driver.LineDown:
@@ -97,6 +98,7 @@ func (l *line) settle(tx store.Tx, c *claim, mr int, sendErr error) (fate string
 		if _, err := tx.ChangePart(m.ID, c.part, []State{store.Sending}, store.PartChange{State: ptr(store.Unknown), Error: &se.Code}); err != nil {
 			return "", err
 		}
+		l.unanswered.Store(true)
 		return "unknown", l.g.unknown(tx, m, se.Code, evidenceWait)
 	case driver.Refused:
 		return "failed", l.refused(tx, m, c.part, se)
@@ -121,6 +123,11 @@ func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Ti
 		return err
 	}
 	// After "sent", so that no reader misses it when the report came first.
+	if l.unanswered.Load() { // what came before it will not be answered any more
+		if err := tx.ForgetIntents(l.sim(), now); err != nil {
+			return err
+		}
+	}
 	return l.g.earlyReports(tx, m.To, l.sim(), mr)
 }
 

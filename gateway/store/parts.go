@@ -53,6 +53,12 @@ func (t *tx) ChangePart(id string, index int, from []State, c PartChange) (bool,
 	if err != nil || n == 0 {
 		return false, err
 	}
+	if c.State != nil && *c.State == Unknown {
+		if _, err := t.exec(`INSERT INTO unanswered (iccid, submitted_at, message_id, part)
+			SELECT iccid, submitted_at, message_id, idx FROM parts WHERE message_id=? AND idx=? ON CONFLICT DO NOTHING`, id, index); err != nil {
+			return false, err
+		}
+	}
 	if t.raised[id] {
 		return true, nil
 	}
@@ -81,20 +87,29 @@ func (t *tx) partRefs(query string, args ...any) ([]PartRef, error) {
 }
 
 // OpenIntents implements [Messages].
-func (t *tx) OpenIntents(iccid string) ([]PartRef, error) {
-	sending, err := t.partRefs(selectPartRefs+`WHERE p.state='sending' AND p.iccid=?
-		ORDER BY p.submitted_at, p.message_id, p.idx`, iccid)
-	if err != nil {
-		return nil, err
-	}
-	unknown, err := t.partRefs(selectPartRefs+`WHERE p.state='unknown' AND p.iccid=? AND m.final=0
-		ORDER BY p.submitted_at, p.message_id, p.idx`, iccid)
-	if err != nil {
-		return nil, err
-	}
-	return mergeRefs(sending, unknown, func(a, b PartRef) bool {
-		return a.Part.SubmittedAt.Before(b.Part.SubmittedAt)
-	}), nil
+func (t *tx) OpenIntents(iccid string, since time.Time) ([]Intent, error) {
+	var out []Intent
+	err := t.query(func(r scanner) error {
+		var i Intent
+		err := r.Scan(&i.MessageID, &i.Part, (*usec)(&i.SubmittedAt))
+		out = append(out, i)
+		return err
+	}, `SELECT message_id, idx, submitted_at AS at FROM parts WHERE state='sending' AND iccid=? AND submitted_at>=?
+		UNION SELECT message_id, part, submitted_at AS at FROM unanswered WHERE iccid=? AND submitted_at>=?
+		ORDER BY at, message_id`, iccid, us(since), iccid, us(since))
+	return out, err
+}
+
+// ForgetIntents implements [Messages].
+func (t *tx) ForgetIntents(iccid string, until time.Time) error {
+	_, err := t.exec(`DELETE FROM unanswered WHERE iccid=? AND submitted_at<=?`, iccid, us(until))
+	return err
+}
+
+// PurgeIntents implements [Messages].
+func (t *tx) PurgeIntents(before time.Time) (int, error) {
+	n, err := t.exec(`DELETE FROM unanswered WHERE submitted_at<?`, us(before))
+	return int(n), err
 }
 
 // PartsByReference implements [Messages].

@@ -133,6 +133,13 @@ type PartRef struct {
 	Part      Part
 }
 
+// Intent is one submission of a part, answered or not.
+type Intent struct {
+	MessageID   string
+	Part        int // 1-based
+	SubmittedAt time.Time
+}
+
 // HistoryEntry is one line of the history of a message.
 type HistoryEntry struct {
 	State State

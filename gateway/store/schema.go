@@ -87,6 +87,15 @@ var schemaV1 = []string{
 		PRIMARY KEY (message_id, n)
 	){keyed}`,
 
+	`CREATE TABLE unanswered (
+		iccid TEXT NOT NULL,
+		submitted_at BIGINT NOT NULL,
+		message_id TEXT NOT NULL,
+		part BIGINT NOT NULL,
+		PRIMARY KEY (iccid, submitted_at, message_id, part)
+	){keyed}`,
+	`CREATE INDEX unanswered_submitted ON unanswered (submitted_at)`,
+
 	`CREATE TABLE concat_refs (
 		destination {blob} NOT NULL,
 		wide BIGINT NOT NULL,

@@ -137,9 +137,15 @@ type Messages interface {
 	// InState lists the ids of all messages in a state that are not final.
 	InState(s State) ([]string, error)
 
-	// OpenIntents lists the parts in state sending or (message not final)
-	// unknown that were submitted by the SIM, oldest first.
-	OpenIntents(iccid string) ([]PartRef, error)
+	// OpenIntents lists the submissions of the SIM since a time that no answer
+	// is known for, oldest first: of parts in state sending, and of parts that
+	// became unknown, whatever was done about them since.
+	OpenIntents(iccid string, since time.Time) ([]Intent, error)
+	// ForgetIntents forgets what became unknown and was submitted by the SIM
+	// at or before a time: a modem answers in order, and a later answer came.
+	ForgetIntents(iccid string, until time.Time) error
+	// PurgeIntents forgets all that was submitted before a time.
+	PurgeIntents(before time.Time) (int, error)
 	// PartsByReference finds submitted parts (sent, unknown) of the SIM with
 	// the TP-MR, submitted between from and to, newest first. mr < 0 matches
 	// parts without a known reference only.

@@ -42,25 +42,41 @@ var partTests = map[string]func(t *testing.T, open Open){
 		})
 		equal(t, "rev of a commit", get(t, s, "msg_0001").Rev, int64(3))
 	},
-	"open intents are what may have left the modem": func(t *testing.T, open Open) {
+	"open intents are what no answer is known for": func(t *testing.T, open Open) {
 		s := open(t)
 		for i, c := range []struct {
 			state store.State
-			final bool
 			iccid string
 		}{
-			{store.Sending, false, "a"}, {store.Unknown, false, "a"}, {store.Unknown, true, "a"}, {store.Sending, false, "b"},
-			{store.Sent, false, "a"}, {store.Sending, false, "a"},
+			{store.Sending, "a"}, {store.Sending, "a"}, {store.Sending, "b"}, {store.Sent, "a"}, {store.Sending, "a"}, {store.Sending, "a"},
 		} {
 			queued(t, s, i, func(m *store.Message) {
-				m.State, m.Final = c.state, c.final
+				m.State = c.state
 				m.Parts[0].State, m.Parts[0].ICCID, m.Parts[0].SubmittedAt = c.state, c.iccid, at(100-i)
 			})
 		}
-		got := view(t, s, func(tx store.Tx) ([]store.PartRef, error) { return tx.OpenIntents("a") })
-		equal(t, "oldest first", refs(got), []string{"msg_0005/1", "msg_0001/1", "msg_0000/1"})
-		equal(t, "reference", got[1], store.PartRef{MessageID: "msg_0001", To: "+447700900001", MsgState: store.Unknown,
-			Part: store.Part{Index: 1, State: store.Unknown, ICCID: "a", Reference: -1, SubmittedAt: at(99), Status: -1}})
+		turn := func(id string, state store.State) {
+			change(t, s, func(tx store.Tx) (bool, error) {
+				return tx.ChangePart(id, 1, nil, store.PartChange{State: &state})
+			})
+		}
+		turn("msg_0001", store.Unknown)
+		turn("msg_0004", store.Unknown)
+		turn("msg_0004", store.Queued) // a copy is to be sent; the first may be answered yet
+		turn("msg_0005", store.Sent)
+		find := func(since int) []store.Intent {
+			return view(t, s, func(tx store.Tx) ([]store.Intent, error) { return tx.OpenIntents("a", at(since)) })
+		}
+		one, two, three := store.Intent{MessageID: "msg_0004", Part: 1, SubmittedAt: at(96)},
+			store.Intent{MessageID: "msg_0001", Part: 1, SubmittedAt: at(99)}, store.Intent{MessageID: "msg_0000", Part: 1, SubmittedAt: at(100)}
+		equal(t, "oldest first", find(0), []store.Intent{one, two, three})
+		equal(t, "since", find(97), []store.Intent{two, three})
+		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeIntents(at(96)) }), 0)
+		update(t, s, func(tx store.Tx) error { return tx.ForgetIntents("b", at(99)) })
+		update(t, s, func(tx store.Tx) error { return tx.ForgetIntents("a", at(96)) })
+		equal(t, "after a later answer", find(0), []store.Intent{two, three})
+		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeIntents(at(100)) }), 1)
+		equal(t, "what is sending stays", find(0), []store.Intent{three})
 	},
 	"parts are found by their reference": func(t *testing.T, open Open) {
 		s := open(t)
