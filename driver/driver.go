@@ -36,9 +36,11 @@ type Options struct {
 
 	// CommandTimeout is the deadline of an ordinary command, 0 means 10 s.
 	CommandTimeout time.Duration
-	// PromptTimeout is how long AT+CMGS may take to ask for the PDU, 0 means 10 s.
+	// PromptTimeout is how long AT+CMGS may take to ask for the PDU. 0 means
+	// DefaultPromptTimeout, in whose place the maker's own figure is used where it is known.
 	PromptTimeout time.Duration
-	// SubmitTimeout is how long the network may take after the PDU, 0 means 150 s.
+	// SubmitTimeout is how long the network may take after the PDU. 0 means
+	// DefaultSubmitTimeout, in whose place a longer one of the maker's is used.
 	SubmitTimeout time.Duration
 	// WriteTimeout is how long a write may take, 0 means 5 s.
 	WriteTimeout time.Duration
@@ -54,14 +56,20 @@ type Options struct {
 	OnWrite func(point string)
 }
 
+// General time-outs of AT+CMGS. The standards give none.
+const (
+	DefaultPromptTimeout = 10 * time.Second
+	DefaultSubmitTimeout = 150 * time.Second
+)
+
 func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		value   *time.Duration
 		initial time.Duration
 	}{
 		{&o.CommandTimeout, 10 * time.Second},
-		{&o.PromptTimeout, 10 * time.Second},
-		{&o.SubmitTimeout, 150 * time.Second},
+		{&o.PromptTimeout, DefaultPromptTimeout},
+		{&o.SubmitTimeout, DefaultSubmitTimeout},
 		{&o.WriteTimeout, 5 * time.Second},
 	} {
 		if *d.value <= 0 {
@@ -93,8 +101,10 @@ type Modem struct {
 	selects  map[string]string // memory: the form of AT+CPMS= that selects it
 	total    map[string]int    // memory: number of slots
 	walk     map[string]bool   // memories where AT+CMGL does not work, read slot by slot
-	canLink  bool              // AT+CMMS=2 is offered
-	link     bool              // AT+CMMS=2 is set
+	canLink  int               // AT+CMMS holds the link with this value, 0 if it cannot
+	link     bool              // it is set
+
+	announces bool // of new messages; written by Open alone
 }
 
 // Open locks the port, opens it and brings the modem up. It fails with

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ var bringUp = []step{
 	{"numeric errors", false, command("+CMEE=1")},
 	{"step check and IMEI", true, (*Modem).inStep},
 	{"manufacturer", false, (*Modem).readMaker},
+	{"family's own settings", false, (*Modem).familySetup},
 	{"sim", true, (*Modem).checkSIM},
 	{"sim identity", false, (*Modem).readSIM},
 	{"no registration reports", false, command("+CREG=0")},
@@ -197,107 +199,20 @@ func (m *Modem) pduMode(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrNoPDUMode, err)
 }
 
-// indicationForms are the parameters of AT+CNMI (3GPP TS 27.005 §3.4.1) in
-// the order we like them: mt is always 1, so that messages are stored and
-// only hinted at; ds is 1 (reports on the wire), 2 (reports stored) or 0.
-var indicationForms = [][5]int{
-	{2, 1, 0, 1, 0}, {1, 1, 0, 1, 0}, {2, 1, 0, 2, 0}, {1, 1, 0, 2, 0},
-	{2, 1, 0, 0, 0}, {1, 1, 0, 0, 0}, {2, 1, 0, 0, 1}, {3, 1, 0, 1, 0}, {3, 1, 0, 0, 0},
-}
-
-// askIndications finds a form that the modem takes and keeps. Without one
-// messages are found by polling.
-func (m *Modem) askIndications(context.Context) error {
-	var offered [][]int
-	if lines, err := m.s.do("+CNMI=?"); err == nil {
-		for _, f := range answers(lines, "+CNMI:", 4) {
-			for _, group := range f {
-				offered = append(offered, values(group))
-			}
-		}
-	} else if codeOf(err) == "" {
-		return err
-	}
-	for _, form := range sortForms(offered, m.quirks.reports) {
-		cmd := fmt.Sprintf("+CNMI=%d,%d,%d,%d,%d", form[0], form[1], form[2], form[3], form[4])
-		_, err := m.s.do(cmd)
-		if err == nil && m.keptIndications(form) {
-			m.o.Log.Debug("new message indications", "cnmi", cmd[len("+CNMI="):])
-			return nil
-		}
-		if err != nil && codeOf(err) == "" {
-			return err
-		}
-	}
-	m.o.Log.Warn("modem does not announce new messages, they are found by listing")
-	return nil
-}
-
-// keptIndications reads back what was set; a modem that cannot say is believed.
-func (m *Modem) keptIndications(form [5]int) bool {
-	lines, err := m.s.do("+CNMI?")
-	if err != nil {
-		return true
-	}
-	for _, f := range answers(lines, "+CNMI:", 4) {
-		return number(f[1], -1) == form[1] && number(f[3], -1) == form[3]
-	}
-	return true
-}
-
-// sortForms puts the forms that AT+CNMI=? offers first, those with the wanted
-// ds before the others, and keeps the rest: what modems offer and what they
-// take are two things. Siemens wants bfr=1.
-func sortForms(offered [][]int, ds int) [][5]int {
-	has := func(i, v int) bool {
-		if i >= len(offered) || len(offered[i]) == 0 {
-			return true
-		}
-		for _, o := range offered[i] {
-			if o == v {
-				return true
-			}
-		}
-		return false
-	}
-	var ranks [4][][5]int
-	seen := make(map[[5]int]bool)
-	for _, form := range indicationForms {
-		if !has(4, form[4]) {
-			form[4] = 1 - form[4]
-		}
-		if seen[form] {
-			continue
-		}
-		seen[form] = true
-		rank := 0
-		for i, v := range form {
-			if !has(i, v) {
-				rank = 2
-			}
-		}
-		if ds >= 0 && form[3] != ds {
-			rank++
-		}
-		ranks[rank] = append(ranks[rank], form)
-	}
-	var out [][5]int
-	for _, forms := range ranks {
-		out = append(out, forms...)
-	}
-	return out
-}
-
-// probeLink learns whether AT+CMMS=2 can hold the radio link over a long
-// message (3GPP TS 27.005 §3.5.6).
+// probeLink learns whether AT+CMMS can hold the radio link over a long message
+// (3GPP TS 27.005 §3.5.6).
 func (m *Modem) probeLink(context.Context) error {
+	if m.quirks.linkHeld < 0 {
+		return nil
+	}
+	want := max(m.quirks.linkHeld, 2)
 	lines, err := m.s.do("+CMMS=?")
 	if err != nil {
 		return err
 	}
 	for _, f := range answers(lines, "+CMMS:", 1) {
-		for _, v := range values(strings.Join(f, ",")) {
-			m.canLink = m.canLink || v == 2
+		if slices.Contains(values(strings.Join(f, ",")), want) {
+			m.canLink = want
 		}
 	}
 	return nil

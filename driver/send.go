@@ -47,10 +47,11 @@ func (m *Modem) Send(ctx context.Context, s Submission) (mr int, err error) {
 	if err := ctx.Err(); err != nil {
 		return -1, notBegun(err)
 	}
+	prompt, result := m.quirks.patience(m.o)
 	sub := &submission{
 		ctx: ctx, atPrompt: s.AtPrompt, onWrite: m.hook.at,
 		pdu:    strings.ToUpper(hex.EncodeToString(append(append([]byte(nil), m.sca...), s.TPDU...))),
-		prompt: m.o.PromptTimeout, result: m.o.SubmitTimeout,
+		prompt: prompt, result: result,
 	}
 	lines, err := m.submit(ctx, sub, len(s.TPDU))
 	m.hook.at("driver:result:before")
@@ -138,19 +139,19 @@ func notBegun(err error) error {
 // holdLink keeps the radio link between parts that follow each other. The
 // modem closes the link by itself 1 to 5 s after the last of them.
 func (m *Modem) holdLink(more bool) error {
-	if !m.canLink || more == m.link {
+	if m.canLink == 0 || more == m.link {
 		return nil
 	}
 	n := 0
 	if more {
-		n = 2
+		n = m.canLink
 	}
 	_, err := m.s.do(fmt.Sprintf("+CMMS=%d", n))
 	if err != nil && codeOf(err) == "" {
 		return err
 	}
 	if err != nil {
-		m.canLink = false // it was offered and refused: not worth another try
+		m.canLink = 0 // it was offered and refused: not worth another try
 		return nil
 	}
 	m.link = more

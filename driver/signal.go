@@ -126,32 +126,3 @@ func field(f []string, i int) string {
 	}
 	return ""
 }
-
-// chatter lists prefixes of what modems say all day and no command of ours
-// asks for.
-var chatter = []string{
-	"^RSSI:", "^RSSILVL:", "^HRSSILVL:", "^MODE:", "^DSFLOWRPT:", "^NDISSTAT:", "^ORIG:", "^CONF:", "^CONN:", "^CEND:",
-	"^DDTMF:", "^BOOT:", "^CONNECT", "^CSNR:", "+CUSATP:", "+CUSATEND", "^DSDORMANT:", "^SIMST:", "^SRVST:", "^STIN:",
-	"^HCSQ:", "^PDPDEACT", "^NDISEND", "^RFSWITCH:", "^POSITION:", "^POSEND:", "^ECCLIST:", "^LTERSRP:",
-	"^CSCHANNELINFO:", "^CCALLSTATE:", "^EONS:", "^LWURC:", "^SCKS:", "+ZUSIMR:", "+ZDONR:", "+ZPASR:", "+ZPSTM:",
-	"+ZEND:", "*PSUTTZ:", "*PSNWID:", "+CTZV:", "+CTZE:", "DST:", "+CNSMOD:", "+NITZ:", "+RXDTMF:", "+QIND:", "+QUSIM:",
-	"+QGPSURC:", "+QLWURC:", "+QTONEDET:", "^DSCI:", "+PACSP", "+UUDTMFD:", "+UCALLSTAT:", "+PBREADY", "+UUSIMSTAT:",
-	"#QSS:", "+CIEV:", "+WIND:", "+CGEV:", "+DTMF:",
-}
-
-// chatterWords are whole lines of the same kind.
-var chatterWords = map[string]bool{
-	"CALL READY": true, "SMS READY": true, "SMS DONE": true, "PB DONE": true, "START": true, "+PBREADY": true,
-}
-
-func isChatter(line string) bool {
-	if chatterWords[strings.ToUpper(line)] {
-		return true
-	}
-	for _, prefix := range chatter {
-		if strings.HasPrefix(line, prefix) {
-			return true
-		}
-	}
-	return false
-}

@@ -75,7 +75,7 @@ func (m *Modem) simState() (string, error) {
 // askSIM allows for modems that answer AT+CPIN? without a final code: the
 // answer counts when nothing follows it.
 func (m *Modem) askSIM() ([]string, error) {
-	if !m.quirks.noFinalAfterCPIN {
+	if !m.quirks.bareSIM {
 		return m.s.do("+CPIN?")
 	}
 	m.s.wire.setSilence(min(time.Second, m.o.CommandTimeout/4))

@@ -12,20 +12,23 @@ var quotedName = regexp.MustCompile(`"([A-Z]{2})"`)
 // findStorages learns which memories (3GPP TS 27.005 §3.1) can hold messages
 // and reports, and selects the one to rest in.
 func (m *Modem) findStorages(context.Context) error {
-	lines, err := m.s.do("+CPMS=?")
-	if err != nil && codeOf(err) == "" {
-		return err
+	offered := m.quirks.memories
+	if offered == nil {
+		lines, err := m.s.do("+CPMS=?")
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+		offered = offeredStorages(answers(lines, "+CPMS:", 1))
 	}
-	offered := offeredStorages(answers(lines, "+CPMS:", 1))
 	if len(offered) == 0 {
 		offered = m.selectedStorages()
 	}
-	m.resting = m.quirks.resting(offered)
+	m.resting = m.quirks.rest(offered)
 	if m.resting == "" {
 		return fmt.Errorf("modem names no message storage, what is selected is used")
 	}
-	m.storages = append([]string{m.resting}, slices.DeleteFunc(offered, func(s string) bool { return s == m.resting })...)
-	_, err = m.choose(m.resting)
+	m.storages = append([]string{m.resting}, slices.DeleteFunc(slices.Clone(offered), func(s string) bool { return s == m.resting })...)
+	_, err := m.choose(m.resting)
 	return err
 }
 
@@ -66,8 +69,9 @@ func (m *Modem) selectedStorages() []string {
 func (m *Modem) choose(memory string) (used int, err error) {
 	forms := []string{
 		fmt.Sprintf(`%q,%[1]q,%[1]q`, memory), fmt.Sprintf(`%q,%q,%[2]q`, memory, m.resting),
-		fmt.Sprintf(`%q,%[1]q`, memory), fmt.Sprintf(`%q`, memory),
+		fmt.Sprintf(`%q,%[1]q`, memory), fmt.Sprintf(`%q,%q`, memory, m.resting), fmt.Sprintf(`%q`, memory),
 	}
+	forms = forms[max(0, 2*(3-m.cpmsArgs())):]
 	if known, ok := m.selects[memory]; ok {
 		forms = []string{known}
 	}
@@ -87,6 +91,14 @@ func (m *Modem) choose(memory string) (used int, err error) {
 		return -1, nil
 	}
 	return -1, fmt.Errorf("storage %s cannot be selected", memory)
+}
+
+// cpmsArgs is how many parameters AT+CPMS= takes at most.
+func (m *Modem) cpmsArgs() int {
+	if m.quirks.cpmsArgs == 0 {
+		return 3
+	}
+	return m.quirks.cpmsArgs
 }
 
 // rest returns to the memory that new messages go to.
