@@ -59,6 +59,12 @@ func (c Caller) inboundLines() (all bool, lines []string) {
 	return false, lines
 }
 
+// readsLine says whether the caller may read the SMS that the line received.
+func (c Caller) readsLine(line string) bool {
+	all, lines := c.inboundLines()
+	return all || slices.Contains(lines, line)
+}
+
 // need refuses a caller without the scope.
 func (c Caller) need(scope string) error {
 	if c.Has(scope) {

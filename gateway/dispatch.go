@@ -271,6 +271,9 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (int, error) {
 	if err != nil || c.part < 1 || c.part > len(enc.Parts) {
 		return 0, &driver.SendError{Fate: driver.Refused, Code: "encode", Class: driver.Permanent, Err: err}
 	}
+	if l.g.o.Phones != nil {
+		l.g.senders.note(c.m, c.text)
+	}
 	began := time.Now()
 	l.submitted.Store(true)
 	mr, err := m.Send(ctx, driver.Submission{

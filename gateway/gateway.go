@@ -55,8 +55,9 @@ type Bus interface {
 
 // Phones are the simulated phones beside simulated lines.
 type Phones interface {
-	// Received waits up to d for a text on the phone and lists all it has.
-	Received(ctx context.Context, number string, d time.Duration) ([]SimText, error)
+	// Received lists the texts on the phone that show says yes to, waiting up
+	// to d for the first of them.
+	Received(ctx context.Context, number string, d time.Duration, show func(SimText) bool) ([]SimText, error)
 	// Send texts from the phone to a line.
 	Send(number, line, text string) error
 }
@@ -150,6 +151,7 @@ type Gateway struct {
 		sync.Mutex
 		m map[string]struct{}
 	}
+	senders senders // of what is on simulated phones
 	disk    diskState
 	queued  queueBound
 	sweeper heart

@@ -2,7 +2,10 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/modemgate/modemgate/gateway/store"
@@ -30,9 +33,10 @@ func (l *line) misplaced(tx store.Tx, m *store.Message, now time.Time) error {
 	return err
 }
 
-// SimPhone lists what a simulated phone received, waiting up to wait for a
-// first or further text.
-func (g *Gateway) SimPhone(ctx context.Context, _ Request, number string, wait time.Duration) ([]SimText, error) {
+// SimPhone lists what the caller may see of what a simulated phone received,
+// waiting up to wait for a first text: what its own key sent, all but OTPs
+// with the scope messages, all with admin.
+func (g *Gateway) SimPhone(ctx context.Context, r Request, number string, wait time.Duration) ([]SimText, error) {
 	if g.o.Phones == nil {
 		return nil, noSimulator
 	}
@@ -49,10 +53,64 @@ func (g *Gateway) SimPhone(ctx context.Context, _ Request, number string, wait t
 		case <-ctx.Done():
 		}
 	}()
-	return g.o.Phones.Received(ctx, n, min(wait, maxWait))
+	return g.o.Phones.Received(ctx, n, min(wait, maxWait), func(t SimText) bool {
+		return r.Caller.admin() || g.senders.sent(r.Caller.Key, n, t.Text) ||
+			r.Caller.Has(ScopeMessages) && g.senders.sent(anybody, n, t.Text)
+	})
 }
 
-// SimSend texts from a simulated phone to a simulated line.
+// senders knows whose texts went to simulated phones. Like the phones it
+// lives as long as the process, so it needs no place in the store.
+type senders struct {
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]struct{}
+	order [][sha256.Size]byte // oldest first
+}
+
+const (
+	sendersMost = 200_000
+	anybody     = "*" // stands for the senders of all that is no OTP; no key has this name
+)
+
+func sentBy(key, to, text string) [sha256.Size]byte {
+	text = strings.ReplaceAll(text, "\t", " ") // as it goes over the air
+	return sha256.Sum256([]byte(key + "\x00" + to + "\x00" + text))
+}
+
+// note remembers a text that is about to leave.
+func (s *senders) note(m *store.Message, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = make(map[[sha256.Size]byte]struct{})
+	}
+	keys := []string{m.Key, anybody}
+	if m.OTPID != "" {
+		keys = keys[:1]
+	}
+	for _, key := range keys {
+		id := sentBy(key, m.To, text)
+		if _, ok := s.known[id]; ok {
+			continue
+		}
+		s.known[id] = struct{}{}
+		s.order = append(s.order, id)
+	}
+	for len(s.order) > sendersMost {
+		delete(s.known, s.order[0])
+		s.order = s.order[1:]
+	}
+}
+
+func (s *senders) sent(key, to, text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.known[sentBy(key, to, text)]
+	return ok
+}
+
+// SimSend texts from a simulated phone to a simulated line. What arrives is
+// read by others, so the caller must hold send, or inbound of that line.
 func (g *Gateway) SimSend(ctx context.Context, r Request, number, text, line string) (Answer, error) {
 	if g.o.Phones == nil {
 		return Answer{}, noSimulator
@@ -66,6 +124,9 @@ func (g *Gateway) SimSend(ctx context.Context, r Request, number, text, line str
 	}
 	if line == "" && len(g.lines) > 0 {
 		line = g.lines[0].o.Name
+	}
+	if !r.Caller.Has(ScopeSend) && !r.Caller.readsLine(line) {
+		return Answer{}, r.Caller.need(ScopeSend)
 	}
 	if g.byName[line] == nil {
 		return Answer{}, &Error{Code: NoSuchLine, Detail: "there is no such line: GET /v1/lines lists them"}

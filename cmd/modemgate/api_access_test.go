@@ -172,7 +172,12 @@ var accessRules = map[string]rule{
 
 	"GET /v1/sim/phones/{number}": {path: "/v1/sim/phones/+447700900000", want: anyKey(fine)},
 	"POST /v1/sim/phones/{number}/send": {
-		path: "/v1/sim/phones/+447700900000/send", body: says(`{"text":"hello","line":"modem1"}`), want: anyKey(verdictOf{status: 202}),
+		path: "/v1/sim/phones/+447700900000/send", body: says(`{"text":"hello","line":"modem1"}`), want: func(a *asker, _ bool) verdictOf {
+			if a.has("send") || a.hasInbound("modem1") {
+				return verdictOf{status: 202}
+			}
+			return scopeMissing
+		},
 	},
 
 	"GET /v1/admin/keys":           {want: anyKey(notThere)},

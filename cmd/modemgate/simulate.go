@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -43,22 +42,24 @@ type phones struct {
 	lines []gateway.LineOptions
 }
 
-func (p phones) Received(ctx context.Context, number string, d time.Duration) ([]gateway.SimText, error) {
+func (p phones) Received(ctx context.Context, number string, d time.Duration, show func(gateway.SimText) bool) ([]gateway.SimText, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
 	ph := p.net.Phone(number)
-	texts := ph.Received()
-	if len(texts) == 0 && d > 0 {
-		ctx, cancel := context.WithTimeout(ctx, d)
-		defer cancel()
-		var err error
-		if texts, err = ph.Wait(ctx, 1); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			return nil, err
+	for n := 0; ; n++ {
+		texts := ph.Received()
+		out := make([]gateway.SimText, 0, len(texts))
+		for _, t := range texts {
+			if s := (gateway.SimText{From: t.From, Text: t.Text, Parts: t.Parts, ReceivedAt: t.At}); show(s) {
+				out = append(out, s)
+			}
 		}
+		if len(out) > 0 || ctx.Err() != nil {
+			return out, nil
+		}
+		n = max(n, len(texts))
+		_, _ = ph.Wait(ctx, n+1) // an error is the end of ctx
 	}
-	out := make([]gateway.SimText, 0, len(texts))
-	for _, t := range texts {
-		out = append(out, gateway.SimText{From: t.From, Text: t.Text, Parts: t.Parts, ReceivedAt: t.At})
-	}
-	return out, nil
 }
 
 func (p phones) Send(number, line, text string) error {
