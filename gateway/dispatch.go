@@ -154,12 +154,14 @@ func (l *line) claim(ctx context.Context) (c *claim, next time.Time, err error) 
 func (l *line) idle(ctx context.Context, now time.Time) (idle bool, next time.Time, err error) {
 	err = l.g.st.View(ctx, func(tx store.Tx) error {
 		routes := l.routes()
-		_, ok, err := tx.NextQueued(routes, now)
+		left, again := l.left(now)
+		_, ok, err := tx.NextQueued(routes, now, left...)
 		if err != nil || ok || l.current != nil {
 			return err
 		}
 		idle = true
 		next, err = tx.NextDue(routes, now)
+		next = sooner(next, again)
 		return err
 	})
 	return idle, next, err
@@ -173,7 +175,8 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 		return nil, until, err
 	}
 	for {
-		id, ok, err := tx.NextQueued(l.routes(), now)
+		left, again := l.left(now)
+		id, ok, err := tx.NextQueued(l.routes(), now, left...)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
@@ -192,7 +195,7 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 		}
 		if m == nil {
 			next, err := tx.NextDue(l.routes(), now)
-			return nil, next, err
+			return nil, sooner(next, again), err
 		}
 		if m.Simulated != l.o.Simulated {
 			if err := l.misplaced(tx, m, now); err != nil {

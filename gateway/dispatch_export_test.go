@@ -24,3 +24,10 @@ func (g *Gateway) Watches() (n int) {
 	}
 	return n
 }
+
+// Routes is how many routes the lines look at.
+func (g *Gateway) Routes() int {
+	g.routes.Lock()
+	defer g.routes.Unlock()
+	return len(g.routes.m)
+}

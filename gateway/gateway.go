@@ -151,12 +151,13 @@ type Gateway struct {
 		sync.Mutex
 		m map[string]struct{}
 	}
-	senders senders // of what is on simulated phones
-	disk    diskState
-	queued  queueBound
-	sweeper heart
-	erasing chan struct{} // asks for a checkpoint
-	pausing sync.Mutex    // store and memory agree on who is paused
+	senders   senders // of what is on simulated phones
+	elsewhere elsewhere
+	disk      diskState
+	queued    queueBound
+	sweeper   heart
+	erasing   chan struct{} // asks for a checkpoint
+	pausing   sync.Mutex    // store and memory agree on who is paused
 }
 
 // New checks the store against the secrets and prepares the gateway. It

@@ -158,6 +158,23 @@ func (g *Gateway) noteRoute(route string) {
 	g.routes.m[route] = struct{}{}
 }
 
+// pruneRoutes forgets the routes of which no message is left: clients name
+// them in via, in as many combinations as they like. It runs in a commit, as
+// all that makes a route known does, so none is lost between.
+func (g *Gateway) pruneRoutes(tx store.Tx) (int, error) {
+	left, err := tx.QueueRoutes()
+	if err != nil {
+		return 0, err
+	}
+	g.routes.Lock()
+	defer g.routes.Unlock()
+	g.routes.m = map[string]struct{}{"": {}}
+	for _, r := range left {
+		g.routes.m[r] = struct{}{}
+	}
+	return 0, nil
+}
+
 // routes lists the routes that this line is on.
 func (l *line) routes() []string {
 	l.g.routes.Lock()

@@ -167,6 +167,11 @@ func (l *line) notSent(tx store.Tx, m *store.Message, part int, se *driver.SendE
 		return "failed", err
 	}
 	wait := se.Wait
+	defer func() {
+		if se.Class == driver.Unsure && err == nil && m.State == store.Queued && partsOut(m) == 0 {
+			l.g.elsewhere.note(m, l.o.Name, now.Add(wait))
+		}
+	}()
 	switch se.Class {
 	case driver.LineDown: // it is the line that waits
 		wait = 0

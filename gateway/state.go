@@ -32,6 +32,9 @@ func (g *Gateway) move(tx store.Tx, m *store.Message, from []State, c store.Mess
 	}
 	*m = *fresh
 	if c.State != nil {
+		if m.State != store.Queued && m.State != store.Sending {
+			g.elsewhere.forget(m.ID)
+		}
 		g.metrics.message(m.State)
 	}
 	if err := g.messageEvent(tx, m, c.At); err != nil {

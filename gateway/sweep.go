@@ -208,6 +208,7 @@ func (g *Gateway) tidy(ctx context.Context) error {
 		func(tx store.Tx) (int, error) { return tx.PurgeIntents(now.Add(-lateWindow)) },
 		func(tx store.Tx) (int, error) { return tx.PurgeIdempotency(now.Add(-idempotencyKeep)) },
 		func(tx store.Tx) (int, error) { return tx.PurgeLimits(now.Add(-48 * time.Hour)) },
+		g.pruneRoutes,
 	}
 	for _, purge := range purges {
 		for more := true; more && ctx.Err() == nil; {

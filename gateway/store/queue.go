@@ -33,18 +33,25 @@ func eachRoute(routes []string, branch string, run func(branches string, args []
 }
 
 const nextBranch = `SELECT priority, not_before, id FROM messages
-	WHERE state='queued' AND held=0 AND route=? AND priority=%d AND not_before<=? AND (deadline_at>? OR deadline_at=0)
+	WHERE state='queued' AND held=0 AND route=? AND priority=%d AND not_before<=? AND (deadline_at>? OR deadline_at=0){except}
 	ORDER BY not_before, id LIMIT 1`
 
 // NextQueued implements [Messages].
-func (t *tx) NextQueued(routes []string, now time.Time) (string, bool, error) {
+func (t *tx) NextQueued(routes []string, now time.Time, except ...string) (string, bool, error) {
 	type candidate struct {
 		priority int
 		since    int64
 		id       string
 	}
 	var best *candidate
-	err := eachRoute(routes, nextBranch, func(branches string, args []any) error {
+	due, not := []any{us(now), us(now)}, ""
+	if len(except) > 0 {
+		not = " AND id NOT IN (?" + strings.Repeat(",?", len(except)-1) + ")"
+		for _, id := range except {
+			due = append(due, id)
+		}
+	}
+	err := eachRoute(routes, strings.Replace(nextBranch, "{except}", not, 1), func(branches string, args []any) error {
 		return t.query(func(r scanner) error {
 			var c candidate
 			if err := r.Scan(&c.priority, &c.since, &c.id); err != nil {
@@ -56,7 +63,7 @@ func (t *tx) NextQueued(routes []string, now time.Time) (string, bool, error) {
 			}
 			return nil
 		}, branches, args...)
-	}, us(now), us(now))
+	}, due...)
 	if err != nil || best == nil {
 		return "", false, err
 	}

@@ -117,8 +117,9 @@ type Messages interface {
 
 	// NextQueued finds the first queued message that is due at now (its
 	// not_before has come, its deadline has not) on one of the routes:
-	// lowest priority value first, then longest due, then oldest id.
-	NextQueued(routes []string, now time.Time) (id string, ok bool, err error)
+	// lowest priority value first, then longest due, then oldest id. Those
+	// with an id in except are passed over.
+	NextQueued(routes []string, now time.Time, except ...string) (id string, ok bool, err error)
 	// NextDue says when the next queued message of the routes becomes due
 	// that is not due at now; zero time when none waits.
 	NextDue(routes []string, now time.Time) (time.Time, error)

@@ -57,6 +57,21 @@ var queueTests = map[string]func(t *testing.T, open Open){
 		equal(t, "no route", drain(t, s, at(100)), []string(nil))
 		equal(t, "the other line", drain(t, s, at(100), "back"), []string{"msg_0004"})
 	},
+	"what is excepted is passed over": func(t *testing.T, open Open) {
+		s := open(t)
+		for i, route := range []string{"", "front", "", "front"} {
+			queued(t, s, i, func(m *store.Message) { m.Route, m.NotBefore = route, at(i) })
+		}
+		next := func(except ...string) string {
+			return view(t, s, func(tx store.Tx) (string, error) {
+				id, _, err := tx.NextQueued([]string{"", "front"}, at(50), except...)
+				return id, err
+			})
+		}
+		equal(t, "none excepted", next(), "msg_0000")
+		equal(t, "two excepted", next("msg_0001", "msg_0000"), "msg_0002")
+		equal(t, "all excepted", next("msg_0001", "msg_0000", "msg_0003", "msg_0002"), "")
+	},
 	"many routes are one queue": func(t *testing.T, open Open) {
 		s := open(t)
 		var routes, want []string
