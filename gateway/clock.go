@@ -1,8 +1,12 @@
 package gateway
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/modemgate/modemgate/gateway/store"
 )
 
 // earliest is a time no correct clock can be before: modemgate did not exist.
@@ -86,7 +90,63 @@ func (c *clock) problem() string {
 	case w.Before(earliest):
 		return "the clock is before " + earliest.Format(time.DateOnly) + ": set it (NTP, or a clock with a battery)"
 	case w.Before(c.floor.Add(-backTolerance)):
-		return "the clock is behind what was recorded earlier: set it, or wait until it has caught up"
+		return "the clock is behind what was recorded earlier (" + c.floor.UTC().Format(time.RFC3339) + "): set it (NTP); " +
+			"if it is right and was ahead then, start once with modemgate serve --trust-clock"
 	}
 	return ""
+}
+
+// behind says whether the clock reads a time that is certainly past.
+func (c *clock) behind(t time.Time) bool { return c.read().Round(0).Before(t.Add(-backTolerance)) }
+
+// lastTime is the setting that holds the latest time the store was told.
+const lastTime = "last_time"
+
+func putTime(tx store.Tx, t time.Time) error {
+	return tx.PutSetting(lastTime, t.Format(time.RFC3339Nano))
+}
+
+// loadClock makes sure that time does not run behind what is recorded, unless
+// the operator says that the record is wrong and the clock is right.
+func (g *Gateway) loadClock(ctx context.Context) error {
+	var last time.Time
+	err := g.st.View(ctx, func(tx store.Tx) error {
+		s, err := tx.Setting(lastTime)
+		if err != nil || s == "" {
+			return err
+		}
+		if last, err = time.Parse(time.RFC3339Nano, s); err != nil {
+			return fmt.Errorf("setting %s: %w", lastTime, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if g.o.TrustClock && g.clock.behind(last) && !g.clock.behind(earliest) {
+		return g.rewind(ctx, last)
+	}
+	if !last.IsZero() {
+		g.clock.notBefore(last)
+	}
+	if p := g.clock.problem(); p != "" {
+		g.log.Warn("nothing new is accepted", "why", p)
+	}
+	return nil
+}
+
+// rewind takes the state back to the time of the clock. Codes that are pending
+// are void: how long they have lived nobody knows.
+func (g *Gateway) rewind(ctx context.Context, from time.Time) error {
+	now := g.clock.now()
+	g.log.Warn("the clock is trusted: what was recorded as later is taken back to now, pending codes are canceled", "recorded", from, "now", now)
+	return g.st.Update(ctx, "rewind", func(tx store.Tx) error {
+		if err := cancelCodes(tx, now, "its code was canceled when the clock was set back"); err != nil {
+			return err
+		}
+		if err := tx.Rewind(now, store.RewindLimits{Text: g.o.KeepText, Report: reportWait, Wait: waitMax}); err != nil {
+			return err
+		}
+		return putTime(tx, now)
+	})
 }

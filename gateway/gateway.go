@@ -105,6 +105,7 @@ type Options struct {
 	StorageMax, Reserve int64                 // octets
 	FreeSpace           func() (int64, error) // octets left for the data directory
 	Now                 func() time.Time      // nil: time.Now
+	TrustClock          bool                  // a clock behind what is recorded is right: it was ahead once
 	ShutdownWait        time.Duration         // for +CMGS at the end; 0: 20 s
 	Poll                time.Duration         // safety net of the inbox; 0: 30 s
 	Grace               time.Duration         // for late answers after a start; 0: 60 s
@@ -232,22 +233,6 @@ func (g *Gateway) checkSecrets(ctx context.Context) error {
 	})
 }
 
-// loadClock makes sure that time does not run behind what is recorded.
-func (g *Gateway) loadClock(ctx context.Context) error {
-	return g.st.View(ctx, func(tx store.Tx) error {
-		s, err := tx.Setting("last_time")
-		if err != nil || s == "" {
-			return err
-		}
-		t, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil {
-			return fmt.Errorf("setting last_time: %w", err)
-		}
-		g.clock.notBefore(t)
-		return nil
-	})
-}
-
 // update is one step: a commit, timed by the store. Now and then it takes the
 // time along, so that a clock that is behind is noticed at the next start.
 func (g *Gateway) update(ctx context.Context, step string, fn func(tx store.Tx) error) error {
@@ -257,7 +242,7 @@ func (g *Gateway) update(ctx context.Context, step string, fn func(tx store.Tx) 
 		if err := fn(tx); err != nil || !note {
 			return err
 		}
-		return tx.PutSetting("last_time", now.Format(time.RFC3339Nano))
+		return putTime(tx, now)
 	})
 	if err == nil && note {
 		g.clock.note(now)

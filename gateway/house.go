@@ -207,23 +207,8 @@ func (g *Gateway) ReleaseQueue(ctx context.Context, r Request) (int, error) {
 func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int, keys []string, err error) {
 	err = st.Update(ctx, "after-restore", func(tx store.Tx) error {
 		held, keys = 0, nil
-		for {
-			pending, err := tx.PendingOTPs(sweepBatch)
-			if err != nil {
-				return err
-			}
-			if len(pending) == 0 {
-				break
-			}
-			for _, id := range pending {
-				c := store.OTPChange{State: ptr(store.OTPCanceled), EndedAt: &now, MAC: ptr([]byte(nil))}
-				if _, err := tx.ChangeOTP(id, []OTPState{store.OTPPending}, c); err != nil {
-					return err
-				}
-				if err := dropRestored(tx, id, now); err != nil {
-					return err
-				}
-			}
+		if err := cancelCodes(tx, now, "its code was canceled by the restore"); err != nil {
+			return err
 		}
 		if err := settleRestored(tx, now); err != nil {
 			return err
@@ -250,15 +235,35 @@ func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int,
 	return held, keys, err
 }
 
-// dropRestored cancels the message of a canceled OTP: its code is void.
-func dropRestored(tx store.Tx, otp string, now time.Time) error {
+// cancelCodes ends all pending OTPs, with the messages that still wait to
+// carry one, in a store on which nobody works.
+func cancelCodes(tx store.Tx, now time.Time, why string) error {
+	for {
+		pending, err := tx.PendingOTPs(sweepBatch)
+		if err != nil || len(pending) == 0 {
+			return err
+		}
+		for _, id := range pending {
+			c := store.OTPChange{State: ptr(store.OTPCanceled), EndedAt: &now, MAC: ptr([]byte(nil))}
+			if _, err := tx.ChangeOTP(id, []OTPState{store.OTPPending}, c); err != nil {
+				return err
+			}
+			if err := dropCode(tx, id, now, why); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// dropCode cancels the message of a canceled OTP: its code is void.
+func dropCode(tx store.Tx, otp string, now time.Time, why string) error {
 	o, err := tx.OTP(otp)
 	if err != nil {
 		return err
 	}
 	c := store.MessageChange{
 		State: ptr(store.Canceled), Final: ptr(true), EndedAt: &now, Error: ptr("canceled"), At: now,
-		History: &store.HistoryEntry{State: store.Canceled, At: now, Error: "canceled", Note: "its code was canceled by the restore"},
+		History: &store.HistoryEntry{State: store.Canceled, At: now, Error: "canceled", Note: why},
 	}
 	if ok, err := tx.ChangeMessage(o.MessageID, []State{store.Queued}, c); err != nil || !ok {
 		return err

@@ -234,9 +234,7 @@ func (g *Gateway) noteTime(ctx context.Context, d time.Duration) {
 	if g.clock.unnoted(now) < d {
 		return
 	}
-	err := g.update(ctx, "note-time", func(tx store.Tx) error {
-		return tx.PutSetting("last_time", now.Format(time.RFC3339Nano))
-	})
+	err := g.update(ctx, "note-time", func(tx store.Tx) error { return putTime(tx, now) })
 	if err != nil && ctx.Err() == nil {
 		g.log.Debug("cannot note the time", "err", err)
 		return

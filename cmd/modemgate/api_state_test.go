@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -233,8 +237,37 @@ func TestClockBehind(t *testing.T) {
 	s.ask("", "GET", "/readyz", "").want(t, 503, "clock-not-set")
 	s.ask(s.admin, "POST", "/v1/messages", fmt.Sprintf(`{"to":%q,"text":"x"}`, number())).want(t, 503, "clock-not-set")
 	s.ask(s.admin, "POST", "/v1/otp", fmt.Sprintf(`{"to":%q}`, number())).want(t, 503, "clock-not-set")
-	if b := s.ask(s.admin, "GET", "/v1/status", ""); b.text("clock") == "ok" || b.flag("healthy") {
+	if b := s.ask(s.admin, "GET", "/v1/status", ""); !strings.Contains(b.text("clock"), "serve --trust-clock") || b.flag("healthy") {
 		t.Errorf("%s", b.raw)
+	}
+	s.stop()
+	trustClock(t, s.cfg.DataDir)
+	s.begin()
+	s.ask("", "GET", "/readyz", "").want(t, 200, "")
+}
+
+// trustClock is the start with --trust-clock that README names.
+func trustClock(t *testing.T, dir string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan int, 1)
+	var said bytes.Buffer
+	go func() {
+		ended <- run(ctx, system{err: &said, env: []string{"MODEMGATE_MODEMS_SIMULATE=1"}}, []string{
+			"serve", "--trust-clock", "--data_dir", dir, "--api.listen", "127.0.0.1:0", "--nats.listen=", "--storage.reserve", "1MiB",
+		})
+	}()
+	waitUntil(t, "the daemon is ready", func() bool {
+		addr, err := os.ReadFile(filepath.Join(dir, "api.addr"))
+		if err != nil {
+			return false
+		}
+		resp, err := http.Get("http://" + strings.TrimSpace(string(addr)) + "/readyz")
+		return err == nil && resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	})
+	cancel()
+	if code := <-ended; code != exitOK || !strings.Contains(said.String(), "the clock is trusted") {
+		t.Fatalf("exit %d: %s", code, &said)
 	}
 }
 

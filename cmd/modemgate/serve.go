@@ -8,24 +8,31 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/gateway"
 )
 
 var serveCommand = command{
-	name: "serve", args: "[--config FILE] [--api.listen ADDR …]", summary: "run the daemon",
+	name: "serve", args: "[--config FILE] [--api.listen ADDR …] [--trust-clock]", summary: "run the daemon",
 	help: `  modemgate serve
   modemgate serve --config /etc/modemgate/modemgate.yaml --log.level debug
   MODEMGATE_MODEMS_SIMULATE=2 modemgate serve
 
 Every scalar key of the configuration is a flag too; modemgate config prints
-them all. Exit 0 after a clean stop, 1 on failure, 2 on a wrong command line
+them all. --trust-clock is for one start after the clock was far ahead and has
+been set right: what was recorded as later is taken back to now, and pending
+codes are canceled. Exit 0 after a clean stop, 1 on failure, 2 on a wrong command line
 or configuration.`,
 	run: serve,
 }
 
 func serve(ctx context.Context, s system, args []string) int {
+	const trust = "--trust-clock"
+	trusted := slices.Contains(args, trust)
+	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == trust })
 	cfg, warnings, code := loadConfig(s, "serve", args)
 	if code != exitOK {
 		return code
@@ -37,7 +44,7 @@ func serve(ctx context.Context, s system, args []string) int {
 	if configs.File("", s.env) == "" && !flagged(args, "config") {
 		log.Info("no configuration file: the defaults are used", "looked_for", configs.SystemFile)
 	}
-	a, err := build(ctx, cfg, log, nil)
+	a, err := build(ctx, cfg, log, nil, func(o *gateway.Options) { o.TrustClock = trusted })
 	if err != nil {
 		log.Error("cannot start", "err", err)
 		if errors.Is(err, errUsage) {

@@ -67,8 +67,9 @@ func (a *app) close() error {
 }
 
 // build acquires everything in order: directory, keys, store, broker,
-// simulator, gateway, API. tune, if not nil, changes what the simulator does.
-func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(*sim.Options)) (_ *app, err error) {
+// simulator, gateway, API. tune, if not nil, changes what the simulator does,
+// more what the gateway is told.
+func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(*sim.Options), more ...func(*gateway.Options)) (_ *app, err error) {
 	a := &app{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
@@ -102,6 +103,9 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 	o := gatewayOptions(cfg, log)
 	o.Store, o.Secrets, o.Bus, o.Lines = st, secrets, a.bus, lines
 	o.Phones = phones
+	for _, set := range more {
+		set(&o)
+	}
 	if a.gw, err = gateway.New(ctx, o); err != nil {
 		return nil, err
 	}

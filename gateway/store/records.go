@@ -375,3 +375,10 @@ type SIM struct {
 	Simulated bool
 	SeenAt    time.Time
 }
+
+// RewindLimits are how far ahead of now moments can lie that are no mistake.
+type RewindLimits struct {
+	Text   time.Duration // until a text is erased
+	Report time.Duration // until a state is looked at again
+	Wait   time.Duration // until a number may be verified again
+}

@@ -299,4 +299,8 @@ type Lines interface {
 	// Setting is a small named value of the installation.
 	Setting(name string) (string, error) // "" when unset
 	PutSetting(name, value string) error
+	// Rewind takes all that is recorded as later than to back to it, after a
+	// clock that was ahead: nothing is kept, waited for or limited longer
+	// because of it. Pending OTPs and what expires by order stay as they are.
+	Rewind(to time.Time, l RewindLimits) error
 }

@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		{"set", setTests},
 		{"event", eventTests},
 		{"line", lineTests},
+		{"rewind", rewindTests},
 		{"race", raceTests},
 	}
 	for _, g := range groups {
