@@ -70,6 +70,8 @@ func listsFilters(s *station) {
 		"to=" + url.QueryEscape(a):        {third, first},
 		"via=modem0":                      {third, first},
 		"via=modem1":                      {third, second},
+		"via=%25":                         nil,
+		"via=modem_":                      nil,
 		"since=" + at:                     {third, second},
 		"until=" + at:                     {first},
 		"since=2026-01-01T00:00:00Z":      {third, second, first},

@@ -8,6 +8,9 @@ import (
 // defaultLimit is the length of a page when the query names none.
 const defaultLimit = 50
 
+// literal keeps what a client gives from being a pattern of LIKE.
+var literal = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
 // ListMessages implements [Messages]. Pages are cut by id (keyset), so each
 // begins with one seek and nothing is skipped when messages come meanwhile.
 func (t *tx) ListMessages(q MessageQuery) ([]*Message, error) {
@@ -89,7 +92,7 @@ func (q MessageQuery) sql(kind string) (string, []any) {
 		add(column("recipient")+"=?", q.To)
 	}
 	if q.Via != "" {
-		add("(line=? OR ','||via||','||route||',' LIKE '%,'||?||',%')", q.Via, q.Via)
+		add(`(line=? OR ','||via||','||route||',' LIKE '%,'||?||',%' ESCAPE '!')`, q.Via, literal.Replace(q.Via))
 	}
 	if !q.Since.IsZero() {
 		add("created_at>=?", us(q.Since))
