@@ -16,11 +16,12 @@ const module = "github.com/modemgate/modemgate"
 // arrows are the packages of ours that each package may import; what is not
 // here imports none.
 var arrows = map[string][]string{
-	"cmd/modemgate":  {"api", "configs", "driver", "driver/sim", "gateway", "gateway/events", "gateway/store"},
+	"cmd/modemgate":  {"api", "configs", "driver", "driver/sim", "driver/usb", "gateway", "gateway/events", "gateway/store"},
 	"api":            {"gateway"},
 	"gateway":        {"driver", "gateway/events", "gateway/phone", "gateway/store"},
 	"driver":         nil,
 	"driver/sim":     nil,
+	"driver/usb":     nil,
 	"gateway/events": nil,
 	"gateway/phone":  nil,
 	"gateway/store":  nil,
@@ -28,6 +29,7 @@ var arrows = map[string][]string{
 	"systemd":        nil,
 
 	"gateway/store/storetest": {"gateway/store"},
+	"driver/usb/usbtest":      nil,
 }
 
 // rooms are the only packages that may import a foreign one.

@@ -1,0 +1,182 @@
+package usb
+
+import (
+	"fmt"
+	"strings"
+)
+
+// AbsentError says in words why there is no modem for a line now.
+type AbsentError struct{ Text string }
+
+func (e *AbsentError) Error() string { return e.Text }
+
+// MismatchError says that a modem is not the one, or holds not the SIM, that
+// the line is for. Nothing may be sent on it.
+type MismatchError struct {
+	SIM  bool // the SIM is wrong; else the modem
+	Text string
+}
+
+func (e *MismatchError) Error() string { return e.Text }
+
+// Claim is the use of a modem by one line. While it lasts nobody asks the
+// modem anything on its other ports.
+type Claim struct {
+	Port string // node to open
+	f    *Finder
+	k    *known
+	line string
+	want Want
+}
+
+// Claim finds the modem of a line and reserves it. The line must be known by
+// [NewFinder] or [Finder.Add], and not be one by port. Errors are
+// [*AbsentError] and [*MismatchError].
+func (f *Finder) Claim(line string) (*Claim, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.wants[line]
+	k, err := f.wanted(w)
+	if err != nil {
+		return nil, err
+	}
+	if k.owner != "" && k.owner != line {
+		return nil, absent("%s is used by line %s", k.Device, k.owner)
+	}
+	if first := f.reservedBy(k); w.Adopted && first != "" {
+		return nil, absent("the SIM %s is in the modem of line %s", Masked(w.ICCID), first)
+	}
+	if k.asking {
+		return nil, absent("%s is being asked who it is", k.Device)
+	}
+	port, err := k.choose()
+	if err != nil {
+		return nil, err
+	}
+	k.owner = line
+	return &Claim{Port: port, f: f, k: k, line: line, want: w}, nil
+}
+
+// choose is the port to open: the one that answered, else the table's.
+func (k *known) choose() (string, error) {
+	ports, named := k.Candidates()
+	for _, p := range ports {
+		if p.Node == k.port || k.port == "" && named {
+			return p.Node, nil
+		}
+	}
+	switch words := k.Words(); {
+	case words != "":
+		return "", absent("%s", words)
+	case k.err != nil:
+		return "", absent("%s", k.err)
+	}
+	return "", absent("%s is being asked which of its ports takes AT commands", k.Device)
+}
+
+// wanted finds the device; the caller holds mu.
+func (f *Finder) wanted(w Want) (*known, error) {
+	for _, k := range f.devices {
+		if w.fits(k) {
+			return k, nil
+		}
+	}
+	switch {
+	case !f.looked && f.err != nil:
+		return nil, absent("%s", f.err)
+	case !f.looked:
+		return nil, absent("the USB has not been looked at yet")
+	case w.Path != "":
+		return nil, absent("nothing is plugged into the USB socket %s%s", w.Path, f.others())
+	case w.IMEI != "":
+		return nil, absent("no modem with the IMEI %s is plugged in%s", Masked(w.IMEI), f.others())
+	}
+	for _, k := range f.devices {
+		for _, s := range k.was {
+			if SameICCID(s, w.ICCID) {
+				return nil, k.wrongSIM(w)
+			}
+		}
+	}
+	return nil, absent("no modem with the SIM %s is plugged in%s", Masked(w.ICCID), f.others())
+}
+
+// others says what else is there, and why it does not count.
+func (f *Finder) others() string {
+	var parts []string
+	for _, k := range f.devices {
+		switch words := k.Words(); {
+		case k.Mode == Other || k.Mode == Adapter:
+		case words != "":
+			parts = append(parts, words)
+		case k.owner != "":
+			parts = append(parts, fmt.Sprintf("%s is line %s", k.Device, k.owner))
+		case k.err != nil:
+			parts = append(parts, k.err.Error())
+		case !k.asked:
+			parts = append(parts, fmt.Sprintf("%s has not said yet who it is", k.Device))
+		default:
+			parts = append(parts, fmt.Sprintf("%s has IMEI %s and %s", k.Device, Masked(k.id.IMEI), simName(k.id.ICCID)))
+		}
+	}
+	if len(parts) == 0 {
+		return ": plug it in"
+	}
+	const most = 4
+	if len(parts) > most {
+		parts = append(parts[:most], fmt.Sprintf("and %d more", len(parts)-most))
+	}
+	return "; " + strings.Join(parts, "; ")
+}
+
+func simName(iccid string) string {
+	if iccid == "" {
+		return "no SIM that can be read"
+	}
+	return "the SIM " + Masked(iccid)
+}
+
+func (k *known) wrongSIM(w Want) error {
+	return &MismatchError{SIM: true, Text: fmt.Sprintf(
+		"%s holds %s now, and the line is for the SIM %s: nothing is sent; put that SIM back, or change iccid in the configuration",
+		k.Device, simName(k.id.ICCID), Masked(w.ICCID))}
+}
+
+// Check compares what the opened modem says with what the line is for, and
+// remembers it: once when the modem has told its IMEI, if it does, and again
+// when its SIM has been read. The error is a [*MismatchError].
+func (c *Claim) Check(id Identity, sim bool) error {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	before := c.k.id
+	c.k.learn(id)
+	if c.k.id != before {
+		c.k.asked = true
+		c.f.tell()
+	}
+	switch w := c.want; {
+	case w.IMEI != "" && !SameIMEI(w.IMEI, id.IMEI):
+		if id.IMEI == "" {
+			return &MismatchError{Text: fmt.Sprintf("%s does not tell its IMEI: set usb_path: %s instead of imei", c.k.Device, c.k.Path)}
+		}
+		return &MismatchError{Text: fmt.Sprintf("%s has the IMEI %s, and the line is for %s: nothing is sent", c.k.Device, Masked(id.IMEI), Masked(w.IMEI))}
+	case w.ICCID != "" && sim && id.ICCID == "":
+		return &MismatchError{SIM: true, Text: fmt.Sprintf("%s does not tell the ICCID of its SIM, and the line is for %s: nothing is sent", c.k.Device, Masked(w.ICCID))}
+	case w.ICCID != "" && id.ICCID != "" && !SameICCID(w.ICCID, id.ICCID):
+		return c.k.wrongSIM(w)
+	}
+	return nil
+}
+
+// Release lets go of the modem.
+func (c *Claim) Release() {
+	c.f.mu.Lock()
+	if c.k.owner == c.line {
+		c.k.owner = ""
+	}
+	c.f.tell()
+	c.f.mu.Unlock()
+	c.f.poke()
+}
+
+func absent(format string, a ...any) error { return &AbsentError{fmt.Sprintf(format, a...)} }

@@ -1,0 +1,17 @@
+package usb
+
+import "io/fs"
+
+// WithFS reads both trees through a file system made by wrap.
+func (t Tree) WithFS(wrap func(dir string) fs.FS) Tree {
+	t.open = wrap
+	return t
+}
+
+// Rows lists the ids of the table.
+func Rows() (ids []string) {
+	for id := range table {
+		ids = append(ids, id)
+	}
+	return ids
+}
