@@ -109,17 +109,15 @@ var iccidCommands = []string{
 
 // iccidIn finds the number in the answer to one of iccidCommands.
 func iccidIn(lines []string, cmd string) string {
-	prefix := strings.TrimSuffix(verb(cmd), "?") + ":"
 	for _, line := range lines {
-		value := line
-		if prefix == "+CRSM:" {
-			f, _ := fields(line, prefix)
-			if len(f) < 3 {
-				continue
-			}
-			value = swapNibbles(f[2])
-		} else if f, ok := fields(line, prefix); ok {
-			value = f[len(f)-1]
+		_, value, named := strings.Cut(line, ":") // AT+CICCID answers "+ICCID: …"
+		if !named {
+			value = line
+		}
+		f := splitFields(value)
+		value = f[len(f)-1]
+		if strings.HasPrefix(cmd, "+CRSM") {
+			value = swapNibbles(value)
 		}
 		value = strings.TrimRight(strings.ToUpper(strings.TrimSpace(value)), "F")
 		if len(value) >= 18 && len(value) <= 20 && strings.Trim(value, "0123456789") == "" {

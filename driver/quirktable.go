@@ -21,7 +21,8 @@ var quirkTable = []struct {
 		indications: [][5]int{{2, 0, 0, 2, 1}}, onlyThese: true, reports: reportsStored,
 		resting: []string{"ME", "SM"}, // +CMTI says ME, whatever was selected
 	})},
-	{"HUAWEI", "MU736", huawei(quirks{family: "Huawei MU736", reports: reportsRouted, reset: "+CFUN=16"})}, // MM
+	{"HUAWEI", "E1752", huawei(quirks{family: "Huawei E1752", reports: reportsRouted, setup: []string{"^USSDMODE=0"}})}, // pg
+	{"HUAWEI", "MU736", huawei(quirks{family: "Huawei MU736", reports: reportsRouted, reset: "+CFUN=16"})},              // MM
 	{"HUAWEI", "", huawei(quirks{ // cd, MM, man MU509, pg
 		family: "Huawei", indications: [][5]int{{2, 1, 0, 1, 0}, {2, 1, 0, 2, 0}, {1, 1, 0, 1, 0}}, reports: reportsRouted,
 	})},
@@ -68,7 +69,7 @@ var quirkTable = []struct {
 // huawei completes a row with what all Huawei sticks share. Restarted, an E173
 // comes back as a CD (gammu#687).
 func huawei(q quirks) quirks {
-	q.setup = []string{"^CURC=0"}
+	q.setup = append(q.setup, "^CURC=0")
 	q.iccid, q.ussd = "^ICCID?", ussdPacked
 	q.becomesCD = q.reset == ""
 	q.chatter = []string{

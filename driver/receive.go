@@ -19,6 +19,7 @@ type Stored struct {
 	Status int    // <stat> of 3GPP TS 27.005 §3.1: 0 REC UNREAD, 1 REC READ, 2 STO UNSENT, 3 STO SENT, -1 unknown
 	PDU    string // upper-case hex as listed, service centre address included
 	Length int    // octets of the TPDU as announced, -1 unknown
+	Copy   bool   // the modem is known to store one message twice, and this is the second of them
 }
 
 // List reads every stored message of all storages, each in index order. It
@@ -47,7 +48,20 @@ func (m *Modem) List(ctx context.Context) ([]Stored, error) {
 	if err := m.rest(); err != nil {
 		return nil, fmt.Errorf("list: %w", err)
 	}
+	if m.quirks.doubles {
+		markCopies(all)
+	}
 	return all, nil
+}
+
+// markCopies marks every second one of equal PDUs. From other modems they are
+// as many messages.
+func markCopies(all []Stored) {
+	odd := make(map[string]bool)
+	for i, st := range all {
+		all[i].Copy = odd[st.PDU]
+		odd[st.PDU] = !odd[st.PDU]
+	}
 }
 
 // listMemory reads one storage. A storage that cannot be selected any more is

@@ -33,7 +33,8 @@ func (m *Modem) findStorages(context.Context) error {
 }
 
 // offeredStorages takes the memories of the first group. MT is SM and ME seen
-// as one: reading it too would show each message twice. Wavecom puts all
+// as one, and stands for the two where one of them cannot be had by itself:
+// reading both ways would show each message twice. Wavecom puts all
 // groups into one pair of parentheses.
 func offeredStorages(rows [][]string) []string {
 	var out []string
@@ -45,10 +46,11 @@ func offeredStorages(rows [][]string) []string {
 			}
 		}
 	}
-	if slices.Contains(out, "SM") && slices.Contains(out, "ME") {
-		out = slices.DeleteFunc(out, func(s string) bool { return s == "MT" })
+	whole := slices.Contains(out, "SM") && slices.Contains(out, "ME")
+	if !whole && !slices.Contains(out, "MT") {
+		return out
 	}
-	return out
+	return slices.DeleteFunc(out, func(s string) bool { return whole && s == "MT" || !whole && (s == "SM" || s == "ME") })
 }
 
 // selectedStorages reads which memory is selected where the offer cannot be read.

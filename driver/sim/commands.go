@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 type handler func(m *Modem, s *session, c command) answer
@@ -24,7 +25,7 @@ func init() {
 		"+CMEE": cmee, "+CFUN": cfun, "+CPIN": cpin, "+CPINR": cpinr, "+CLCK": clck, "+CPAS": cpas,
 		"+CREG": registration(0), "+CGREG": registration(1), "+CEREG": registration(2), "+COPS": cops, "+CSQ": csq,
 		"+CGATT": cgatt, "+CLIP": clip, "+CNUM": cnum, "+CPBS": cpbs, "+CPBR": cpbr, "+CCLK": cclk, "+CHUP": hangUp,
-		"+CUSD": cusd, "+CRSM": crsm, "+CSCS": cscs, "+CLAC": clac, "+WIND": acceptSet, "^CURC": acceptSet,
+		"+CUSD": cusd, "+CRSM": crsm, "+CSCS": cscs, "+CLAC": clac,
 		"+CSCA": csca, "+CSMS": csms, "+CPMS": cpms, "+CMGF": cmgf, "+CMGS": cmgs, "+CMGW": cmgw, "+CMSS": cmss,
 		"+CMGL": cmgl, "+CMGR": cmgr, "+CMGD": cmgd, "+CNMI": cnmi, "+CNMA": cnma, "+CMMS": cmms, "+CSMP": csmp, "+CSDH": csdh,
 	}
@@ -39,6 +40,9 @@ func (m *Modem) dispatch(s *session, c command) answer {
 	if !lacks && m.isICCID(c) {
 		return iccid(m, s)
 	}
+	if a, own := m.ownCommand(s, c); own && !lacks {
+		return a
+	}
 	h, known := handlers[c.name]
 	if !known || lacks {
 		return unknown
@@ -50,6 +54,33 @@ func (m *Modem) dispatch(s *session, c command) answer {
 	}
 	return h(m, s, c)
 }
+
+// ownCommand answers what only this family knows.
+func (m *Modem) ownCommand(s *session, c command) (a answer, own bool) {
+	text := c.name
+	if c.op == opSet {
+		text += "=" + c.raw
+	}
+	switch {
+	case m.starting() && (slices.Contains(needsSIM, c.name) || c.name == "+CPIN"):
+		return cme(m.prof.startCode), true
+	case m.prof.reset != "" && text == m.prof.reset:
+		return m.restartSoon(), true
+	case m.prof.silenced != "" && text == m.prof.silenced:
+		s.set.silenced = true
+	case c.name == "^USSDMODE" && m.prof.ussdMode && c.op == opSet:
+		return setting(s, c, &s.set.ussdMode, seq(0, 1)), true
+	case c.name == "+CUSD" && s.set.ussdMode == 1:
+		return failed, true
+	case slices.Contains(m.prof.accepts, c.name):
+	default:
+		return ok, false
+	}
+	return ok, true
+}
+
+// starting tells whether the modem is still busy with its start.
+func (m *Modem) starting() bool { return m.prof.startCode > 0 && time.Now().Before(m.ready) }
 
 func flag(of func(*settings) *bool) handler {
 	return func(_ *Modem, s *session, c command) answer {

@@ -164,8 +164,7 @@ func cfun(m *Modem, s *session, c command) answer {
 			return cme(50)
 		}
 		if restart == 1 {
-			m.later(m.net.opt.BootDelay/2, m.reboot)
-			return ok
+			return m.restartSoon()
 		}
 		if on := fun == 1; on != m.radio.on {
 			m.radio.on = on
@@ -175,14 +174,23 @@ func cfun(m *Modem, s *session, c command) answer {
 	return ok
 }
 
-// reboot is the restart that +CFUN=1,1 starts.
+// restartSoon answers a command that restarts the modem.
+func (m *Modem) restartSoon() answer {
+	m.later(m.net.opt.BootDelay/2, m.reboot)
+	return ok
+}
+
+// reboot is the restart that a command starts.
 func (m *Modem) reboot() {
-	if !m.prof.reenum {
+	switch {
+	case m.prof.becomesCD:
+		m.detach()
+	case m.prof.reenum:
+		m.detach()
+		m.later(m.net.opt.BootDelay, func() { _ = m.plug() })
+	default:
 		m.restart()
-		return
 	}
-	m.detach()
-	m.later(m.net.opt.BootDelay, func() { _ = m.plug() })
 }
 
 func cpas(_ *Modem, s *session, _ command) answer {

@@ -111,7 +111,11 @@ func cmgr(m *Modem, s *session, c command) answer {
 	}
 	if s.set.cmgf == 0 {
 		pdu, length := r.pdu()
-		s.info("+CMGR: %d,,%d", r.state, length)
+		if m.prof.bareCMGR {
+			s.info("+CMGR: ,,%d", length+1)
+		} else {
+			s.info("+CMGR: %d,,%d", r.state, length)
+		}
 		s.more("%s", pdu)
 	} else {
 		m.readText(s, r)

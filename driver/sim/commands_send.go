@@ -216,8 +216,15 @@ func (m *Modem) transmit(s *session, line string, sub submit, sca string) answer
 		m.box.run()
 	}
 	m.at(PointAccepted, line)
+	before, after := m.prof.inSend[:min(1, len(m.prof.inSend))], m.prof.inSend[min(1, len(m.prof.inSend)):]
+	for _, text := range before {
+		s.info("%s", text)
+	}
 	if m.take(FaultNoResult, line) == nil {
 		s.info("%s: %d", "+CMGS", mr)
+	}
+	for _, text := range after {
+		s.info("%s", text)
 	}
 	return ok
 }

@@ -82,8 +82,8 @@ func cpms(m *Modem, s *session, c command) answer {
 		if len(c.args) > m.prof.cpmsArgs {
 			return cms(302)
 		}
-		for _, name := range c.args {
-			if !m.prof.has(name) {
+		for i, name := range c.args {
+			if !m.prof.takes(i, name) {
 				return cms(302)
 			}
 		}
@@ -103,22 +103,21 @@ func (m *Modem) cpmsTest() string {
 	if m.prof.cpmsTest != "" {
 		return m.prof.cpmsTest
 	}
-	quoted := make([]string, len(m.prof.memories))
-	for i, name := range m.prof.memories {
-		quoted[i] = `"` + name + `"`
+	groups := make([]string, m.prof.cpmsArgs)
+	for i := range groups {
+		groups[i] = `("` + strings.Join(m.prof.memSet(i), `","`) + `")`
 	}
-	list := "(" + strings.Join(quoted, ",") + ")"
-	return strings.Join(slices.Repeat([]string{list}, m.prof.cpmsArgs), ",")
+	return strings.Join(groups, ",")
 }
 
 func cmgf(_ *Modem, s *session, c command) answer { return setting(s, c, &s.set.cmgf, seq(0, 1)) }
 
-func cmms(_ *Modem, s *session, c command) answer { return setting(s, c, &s.set.cmms, seq(0, 2)) }
+func cmms(m *Modem, s *session, c command) answer { return setting(s, c, &s.set.cmms, m.prof.cmms) }
 
 func csdh(_ *Modem, s *session, c command) answer { return setting(s, c, &s.set.csdh, seq(0, 1)) }
 
 // csmp is +CSMP, the fields of a text-mode SUBMIT.
-func csmp(_ *Modem, s *session, c command) answer {
+func csmp(m *Modem, s *session, c command) answer {
 	if c.op == opRead {
 		s.info("+CSMP: %d,%d,%d,%d", s.set.fo, s.set.vp, s.set.pid, s.set.dcs)
 		return ok
@@ -140,6 +139,9 @@ func csmp(_ *Modem, s *session, c command) answer {
 	}
 	for i, p := range values {
 		*p = next[i]
+	}
+	if m.prof.clearsSCA {
+		m.sim.smsc = ""
 	}
 	return ok
 }

@@ -35,6 +35,7 @@ type Modem struct {
 	radio    radio
 	log      transcript
 	pending  []directDelivery // +CMT and +CDS that wait for +CNMA
+	ready    time.Time        // of a restart: the SIM can be used
 	unasked  []string         // unsolicited codes that +CNMI mode 0 keeps back
 }
 

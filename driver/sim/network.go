@@ -121,7 +121,9 @@ func (n *Network) startNoise(m *Modem) {
 	}
 	var tick func()
 	tick = func() {
-		m.unsolicited(m.prof.chatter[m.rng.IntN(len(m.prof.chatter))])
+		if text := m.prof.chatter[m.rng.IntN(len(m.prof.chatter))]; m.sess != nil && !m.sess.set.silenced {
+			m.unsolicited(text)
+		}
 		m.later(time.Duration(m.rng.Int64N(int64(2*mean)))+1, tick)
 	}
 	m.later(mean, tick)

@@ -127,13 +127,26 @@ func TestHookSeesEachPointAndMayUseTheModem(t *testing.T) {
 }
 
 func TestRestartThatReenumerates(t *testing.T) {
-	n := network(t, Options{Profile: "huawei", BootDelay: 2 * time.Millisecond})
+	n := network(t, Options{Profile: "quectel", BootDelay: 2 * time.Millisecond})
 	m := n.Modems()[0]
 	c := quiet(t, m)
 	before, _ := os.Readlink(m.Path())
 	c.want("AT+CFUN=1,1", "OK")
 	c.gone()
 	eventually(t, "under another name", func() bool { now, err := os.Readlink(m.Path()); return err == nil && now != before })
+}
+
+func TestRestartThatLeavesACDDrive(t *testing.T) {
+	n := network(t, Options{Profile: "huawei", BootDelay: 2 * time.Millisecond})
+	m := n.Modems()[0]
+	c := quiet(t, m)
+	c.want("AT+CFUN=1,1", "OK")
+	c.gone()
+	if _, err := os.Readlink(m.Path()); err == nil {
+		t.Error("the stick is back by itself")
+	}
+	m.Plug()
+	quiet(t, m).want("AT", "OK")
 }
 
 func TestCloseLeavesNothing(t *testing.T) {

@@ -50,7 +50,7 @@ func (m *Modem) receive(msg *message) receipt {
 	if !m.keep(r, msg.class) {
 		return receiptFull
 	}
-	if m.take(FaultDuplicate, "") != nil {
+	if m.take(FaultDuplicate, "") != nil || m.prof.twice {
 		twin := *r
 		m.keep(&twin, msg.class)
 	}
@@ -75,7 +75,7 @@ func (m *Modem) replace(r *record, msg *message) bool {
 			}
 			if f := old.fields(); f.number == msg.from && f.pid == msg.pid {
 				y.slots[i] = r
-				m.indicate(fmt.Sprintf(`+CMTI: "%s",%d`, y.name, i+y.first))
+				m.announce(y.name, i+y.first)
 				return true
 			}
 		}
@@ -97,6 +97,9 @@ func (m *Modem) directText(code string, r *record) string {
 		pdu, length := r.pdu()
 		if code == "+CMT" {
 			return fmt.Sprintf("+CMT: ,%d\r\n%s", length, pdu)
+		}
+		if m.prof.cdsComma {
+			return fmt.Sprintf("%s: ,%d\r\n%s", code, length, pdu)
 		}
 		return fmt.Sprintf("%s: %d\r\n%s", code, length, pdu)
 	}
@@ -162,6 +165,9 @@ func (m *Modem) keep(r *record, class int) bool {
 	if class == 2 {
 		name = "SM"
 	}
+	if s := m.sess; m.prof.mustBind && s != nil && s.set.mem[2] != s.set.mem[0] {
+		return true // taken from the network and nowhere to be found
+	}
 	index, stored := 0, false
 	if !m.under(FaultStorageFull) {
 		y := m.memory(name)
@@ -182,13 +188,25 @@ func (m *Modem) keep(r *record, class int) bool {
 		}
 		return false
 	}
-	if s := m.sess; s != nil && s.set.cnmi[1] > 0 {
-		m.indicate(fmt.Sprintf(`+CMTI: "%s",%d`, name, index))
-	}
+	m.announce(name, index)
 	return true
 }
 
+// announce says where a message was stored, if +CNMI asks for it.
+func (m *Modem) announce(name string, index int) {
+	switch s := m.sess; {
+	case s == nil || s.set.cnmi[1] == 0:
+	case m.prof.cmti != "":
+		m.indicate(m.prof.cmti)
+	default:
+		m.indicate(fmt.Sprintf(`+CMTI: "%s",%d`, name, index))
+	}
+}
+
 func (m *Modem) receiveMemory() string {
+	if m.prof.into != "" {
+		return m.prof.into
+	}
 	if m.sess != nil {
 		return m.sess.set.mem[2]
 	}
@@ -211,11 +229,15 @@ func (m *Modem) receiveReport(r *record) receipt {
 		m.indicate(m.directText("+CDS", r))
 		m.awaitAck(directDelivery{r, reportClass})
 	case 2:
-		index, stored := m.reports.add(r)
+		if m.prof.reportIn == "" {
+			m.indicate(`+CDSI: "SM",0`)
+			return receiptTaken
+		}
+		index, stored := m.memory(m.prof.reportIn).add(r)
 		if !stored {
 			return receiptFull
 		}
-		m.indicate(fmt.Sprintf(`+CDSI: "SR",%d`, index))
+		m.indicate(fmt.Sprintf(`+CDSI: %q,%d`, m.prof.reportIn, index))
 	}
 	return receiptTaken
 }

@@ -100,6 +100,7 @@ func (m *Modem) plug() error {
 		}
 	}
 	m.log.add("-- plugged")
+	m.ready = time.Now().Add(m.net.opt.BootDelay)
 	if err := m.attach(p); err != nil {
 		return err
 	}
@@ -113,6 +114,7 @@ func (m *Modem) restart() {
 		return
 	}
 	m.log.add("-- restarted")
+	m.ready = time.Now().Add(m.net.opt.BootDelay)
 	m.wakeUp()
 	m.powerOn()
 	m.net.reachable(m)

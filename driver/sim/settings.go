@@ -19,12 +19,14 @@ type settings struct {
 	clip                 int
 	copsFormat           int
 	registers            map[int]int
+	silenced             bool // chatter is switched off
+	ussdMode             int  // of ^USSDMODE
 }
 
 func (m *Modem) startSettings() settings {
 	return settings{
 		echo: true, verbose: true, s3: '\r', s4: '\n', s5: 8, cscs: "GSM", cnmi: m.prof.cnmiStart,
-		fo: 17, vp: 167, mem: m.prof.mem, registers: map[int]int{0: 0, 7: 60, 12: 50},
+		fo: 17, vp: 167, csms: m.prof.csmsStart, mem: m.prof.mem, ussdMode: map[bool]int{true: 1}[m.prof.ussdMode], registers: map[int]int{0: 0, 7: 60, 12: 50},
 	}
 }
 

@@ -155,7 +155,8 @@ func TestRegistration(t *testing.T) {
 	m := n.Modems()[0]
 	c := quiet(t, m)
 	c.want("AT+CREG=1", "OK")
-	for state, stat := range map[string]string{RegNone: "0", RegSearching: "2", RegDenied: "3", RegUnknown: "4", RegRoaming: "5"} {
+	for _, pair := range [][2]string{{RegNone, "0"}, {RegSearching, "2"}, {RegDenied, "3"}, {RegUnknown, "4"}, {RegRoaming, "5"}} {
+		state, stat := pair[0], pair[1]
 		m.SetRegistration(state)
 		c.expect("\r\n+CREG: " + stat + "\r\n")
 		c.want("AT+CREG?", "+CREG: 1,"+stat+"|OK")
