@@ -27,7 +27,7 @@ func (g *Gateway) Alive() error {
 	if d := g.sweeper.silence(); d > sweepSilence {
 		return fmt.Errorf("nothing has been looked after for %s", d.Round(time.Second))
 	}
-	for _, l := range g.lines {
+	for _, l := range g.lines() {
 		if d := l.heart.silence(); d > lineSilence {
 			return fmt.Errorf("line %s has not moved for %s", l.o.Name, d.Round(time.Second))
 		}

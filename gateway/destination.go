@@ -77,7 +77,7 @@ func (g *Gateway) homePrefixes(tx store.Tx) ([]string, error) {
 }
 
 func (g *Gateway) realLines() bool {
-	for _, l := range g.lines {
+	for _, l := range g.lines() {
 		if !l.o.Simulated {
 			return true
 		}
@@ -86,7 +86,7 @@ func (g *Gateway) realLines() bool {
 }
 
 // onlySimulated says whether nothing that is accepted can leave the simulator.
-func (g *Gateway) onlySimulated() bool { return len(g.lines) > 0 && !g.realLines() }
+func (g *Gateway) onlySimulated() bool { return len(g.lines()) > 0 && !g.realLines() }
 
 func hasPrefix(s string, prefixes []string) bool {
 	for _, p := range prefixes {
@@ -101,7 +101,7 @@ func hasPrefix(s string, prefixes []string) bool {
 // for, else the first route that matches, else any ("").
 func (g *Gateway) via(asked []string, number string) ([]string, error) {
 	for i, name := range asked {
-		if g.byName[name] == nil {
+		if g.lineNamed(name) == nil {
 			d := fmt.Sprintf("there is no line %q: GET /v1/lines lists them", name)
 			return nil, &Error{Code: NoSuchLine, Detail: d, Fields: []FieldError{{Pointer: fmt.Sprintf("/via/%d", i), Detail: d}}}
 		}

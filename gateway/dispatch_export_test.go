@@ -3,7 +3,7 @@ package gateway
 import "time"
 
 // LineSilence is how long the loop of a line has not gone round.
-func (g *Gateway) LineSilence(name string) time.Duration { return g.byName[name].heart.silence() }
+func (g *Gateway) LineSilence(name string) time.Duration { return g.lineNamed(name).heart.silence() }
 
 // Stopping says whether Run was asked to end.
 func (g *Gateway) Stopping() bool {

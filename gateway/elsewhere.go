@@ -70,7 +70,7 @@ func (e *elsewhere) failedBy(line string, now time.Time) map[string]leave {
 // send them now, and when it must look again (zero: nothing is left).
 func (l *line) left(now time.Time) (ids []string, next time.Time) {
 	for id, what := range l.g.elsewhere.failedBy(l.o.Name, now) {
-		another := slices.ContainsFunc(l.g.lines, func(o *line) bool {
+		another := slices.ContainsFunc(l.g.lines(), func(o *line) bool {
 			if slices.Contains(what.tried, o.o.Name) || o.o.Simulated != l.o.Simulated || !onRoute(what.route, o.o.Name) {
 				return false
 			}

@@ -70,8 +70,21 @@ type LineOptions struct {
 	PerMinute int    // SMS parts
 	PerDay    int
 	Simulated bool
-	Open      func(ctx context.Context) (Modem, error)
+
+	// Open opens the modem of the line. An error that wraps
+	// [driver.ErrNoPort] means that it is not plugged in, a [*MismatchError]
+	// that it is not the one.
+	Open func(ctx context.Context) (Modem, error)
+	// Changed, if not nil, gives a channel that is closed when a modem that
+	// was absent may be there.
+	Changed func() <-chan struct{}
 }
+
+// MismatchError says that a modem, or the SIM in it, is not the one that the
+// line is for. State is what becomes of the line: "modem-wrong" or "sim-wrong".
+type MismatchError struct{ State, Detail string }
+
+func (e *MismatchError) Error() string { return e.Detail }
 
 // Route prefers lines for a prefix of numbers; the first that matches counts.
 type Route struct {
@@ -87,6 +100,7 @@ type Options struct {
 	Phones  Phones // nil unless lines are simulated
 	Lines   []LineOptions
 	Routes  []Route
+	Adopt   func(name, iccid string) LineOptions // a line of an adopted SIM; nil: none is adopted
 
 	Version string
 	Site    string
@@ -136,8 +150,7 @@ type Gateway struct {
 	clock   *clock
 	watch   *watchers
 	keys    *keyring
-	lines   []*line
-	byName  map[string]*line
+	fleet   fleet
 	metrics *metrics
 	random  io.Reader // of codes
 	started time.Time
@@ -158,6 +171,7 @@ type Gateway struct {
 	queued    queueBound
 	sweeper   heart
 	erasing   chan struct{} // asks for a checkpoint
+	adopting  sync.Mutex    // one SIM after the other
 	pausing   sync.Mutex    // store and memory agree on who is paused
 }
 
@@ -167,7 +181,7 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 	setDefaults(&o)
 	g := &Gateway{
 		o: o, log: o.Log, st: o.Store, clock: newClock(o.Now), watch: newWatchers(),
-		byName: map[string]*line{}, random: rand.Reader, stopping: make(chan struct{}), erasing: make(chan struct{}, 1),
+		random: rand.Reader, stopping: make(chan struct{}), erasing: make(chan struct{}, 1),
 	}
 	g.running.m = map[string]struct{}{}
 	g.started = g.clock.now()
@@ -183,10 +197,12 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 	if g.keys, err = loadKeys(ctx, g); err != nil {
 		return nil, err
 	}
+	g.fleet.now.Store(&roster{})
 	for _, lo := range o.Lines {
-		l := newLine(g, lo)
-		g.lines = append(g.lines, l)
-		g.byName[lo.Name] = l
+		g.fleet.join(newLine(g, lo))
+	}
+	if err := g.loadAdopted(ctx); err != nil {
+		return nil, err
 	}
 	if err := g.loadLines(ctx); err != nil {
 		return nil, err
@@ -276,9 +292,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, func() { close(g.stopping) })
 	work, workCtx := errgroup.WithContext(ctx)
-	for _, l := range g.lines {
-		work.Go(func() error { return l.keep(workCtx) })
-	}
+	g.fleet.start(func(l *line) { work.Go(func() error { return l.keep(workCtx) }) })
+	work.Go(func() error {
+		<-workCtx.Done()
+		g.fleet.stop()
+		return nil
+	})
 	work.Go(func() error { return g.sweep(workCtx) })
 	work.Go(func() error { return g.keepTidy(workCtx) })
 	work.Go(func() error { return g.checkpoints(workCtx) })

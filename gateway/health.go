@@ -73,7 +73,7 @@ func (g *Gateway) ReadyToSend(ctx context.Context) error {
 		return err
 	}
 	now := g.clock.now()
-	for _, l := range g.lines {
+	for _, l := range g.lines() {
 		if ok, _ := l.ready(now); ok && (!l.o.Simulated || !g.realLines()) {
 			return nil
 		}

@@ -131,7 +131,7 @@ func (g *Gateway) eraseReports(tx store.Tx, number string) error {
 	for _, s := range sims {
 		names[s.ICCID] = true
 	}
-	for _, l := range g.lines {
+	for _, l := range g.lines() {
 		names[l.sim()] = true
 	}
 	for name := range names {

@@ -64,19 +64,6 @@ func newLine(g *Gateway, o LineOptions) *line {
 	return l
 }
 
-// loadLines reads what survives a restart: pauses and the SIM last seen.
-func (g *Gateway) loadLines(ctx context.Context) error {
-	return g.st.View(ctx, func(tx store.Tx) error {
-		known, err := tx.ListLines()
-		for _, k := range known {
-			if l := g.byName[k.Name]; l != nil {
-				l.state.Paused, l.state.ICCID, l.state.IMEI = k.Paused, k.ICCID, k.IMEI
-			}
-		}
-		return err
-	})
-}
-
 // sim is the name under which the SIM's budgets and references are kept.
 func (l *line) sim() string {
 	l.mu.Lock()
@@ -132,10 +119,25 @@ func (l *line) keep(ctx context.Context) error {
 			wait = min(wait, absentEvery)
 		}
 		wait = wait/2 + rand.N(wait/2+1)
+		l.rest(ctx, wait, err)
+	}
+}
+
+// rest waits between two sessions. A modem that is absent may come any moment.
+func (l *line) rest(ctx context.Context, wait time.Duration, err error) {
+	var changed <-chan struct{}
+	if l.o.Changed != nil && errors.Is(err, driver.ErrNoPort) {
+		changed = l.o.Changed()
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+			return
+		case <-time.After(openBackoff / 2): // whatever keeps changing
 		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-time.After(wait):
 	}
 }
 
@@ -152,6 +154,9 @@ func (l *line) session(ctx context.Context) (err error) {
 	defer func() { _ = m.Close() }()
 	l.submitted.Store(false)
 	l.unanswered.Store(true)
+	if err := l.swapped(m.Identity()); err != nil {
+		return err
+	}
 	if err := l.up(ctx, m.Identity()); err != nil {
 		return err
 	}
@@ -200,6 +205,7 @@ func (l *line) putBack(why string) error {
 func (l *line) up(ctx context.Context, id driver.Identity) error {
 	l.mu.Lock()
 	changed := l.state.ICCID != "" && id.ICCID != "" && id.ICCID != l.state.ICCID
+	another := l.state.IMEI != "" && id.IMEI != "" && id.IMEI != l.state.IMEI
 	l.identity = id
 	if l.o.Number == "" {
 		l.state.Number = id.Number
@@ -222,6 +228,10 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 		if err == nil && id.ICCID != "" {
 			err = tx.PutSIM(store.SIM{ICCID: id.ICCID, IMSI: id.IMSI, Simulated: l.o.Simulated, SeenAt: now})
 		}
+		if err == nil && another {
+			l.log.Warn("the line has another modem")
+			err = l.g.lineEvent(tx, l, "modem-changed", "", now)
+		}
 		if err == nil && changed {
 			l.log.Warn("the SIM has changed: budgets start anew, old reports match nothing")
 			err = l.g.lineEvent(tx, l, "sim-changed", "", now)
@@ -240,7 +250,10 @@ func (l *line) down(err error) {
 	}
 	state := "failed"
 	var sim *driver.SIMError
+	var wrong *MismatchError
 	switch {
+	case errors.As(err, &wrong):
+		state = wrong.State
 	case errors.Is(err, driver.ErrNoPort):
 		state = "absent"
 	case errors.As(err, &sim):

@@ -113,7 +113,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	now := m.g.clock.now()
-	for _, l := range m.g.lines {
+	for _, l := range m.g.lines() {
 		ok, _ := l.ready(now)
 		l.mu.Lock()
 		name, state, storage := l.o.Name, l.state.State, l.state.Storage

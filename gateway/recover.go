@@ -27,7 +27,7 @@ func (g *Gateway) recover(ctx context.Context) error {
 			g.log.Warn("the lines wait until the disk has room to write what became of the last run", "err", err)
 		}
 		g.sweeper.beat()
-		for _, l := range g.lines {
+		for _, l := range g.lines() {
 			l.heart.beat()
 		}
 		select {
@@ -97,7 +97,7 @@ func (g *Gateway) broken(route string) bool { return routeOf(g.configured(route)
 func (g *Gateway) configured(route string) []string {
 	var left []string
 	for name := range strings.SplitSeq(route, ",") {
-		if g.byName[name] != nil {
+		if g.lineNamed(name) != nil {
 			left = append(left, name)
 		}
 	}
@@ -128,7 +128,7 @@ func (g *Gateway) reroute(tx store.Tx, id string) error {
 	}
 	left := g.configured(m.Route)
 	if len(left) == 0 {
-		if partsOut(m) > 0 || len(m.Via) > 0 || len(g.lines) == 0 {
+		if partsOut(m) > 0 || len(m.Via) > 0 || len(g.lines()) == 0 {
 			return g.unroutable(tx, m)
 		}
 		left = g.chosen(m.To)

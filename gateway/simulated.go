@@ -122,13 +122,13 @@ func (g *Gateway) SimSend(ctx context.Context, r Request, number, text, line str
 	if text == "" {
 		return Answer{}, invalid("/text", "the text is empty")
 	}
-	if line == "" && len(g.lines) > 0 {
-		line = g.lines[0].o.Name
+	if line == "" && len(g.lines()) > 0 {
+		line = g.lines()[0].o.Name
 	}
 	if !r.Caller.Has(ScopeSend) && !r.Caller.readsLine(line) {
 		return Answer{}, r.Caller.need(ScopeSend)
 	}
-	if g.byName[line] == nil {
+	if g.lineNamed(line) == nil {
 		return Answer{}, &Error{Code: NoSuchLine, Detail: "there is no such line: GET /v1/lines lists them"}
 	}
 	end, err := g.begin(r)

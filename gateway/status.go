@@ -95,8 +95,8 @@ func (g *Gateway) Lines(ctx context.Context, r Request) ([]LineStatus, error) {
 	if err := r.Caller.need(ScopeStatus); err != nil {
 		return nil, err
 	}
-	out := make([]LineStatus, 0, len(g.lines))
-	for _, l := range g.lines {
+	out := make([]LineStatus, 0, len(g.lines()))
+	for _, l := range g.lines() {
 		s, err := l.status(ctx, r.Caller)
 		if err != nil {
 			return nil, err
@@ -111,7 +111,7 @@ func (g *Gateway) Line(ctx context.Context, r Request, name string) (LineStatus,
 	if err := r.Caller.need(ScopeStatus); err != nil {
 		return LineStatus{}, err
 	}
-	l := g.byName[name]
+	l := g.lineNamed(name)
 	if l == nil {
 		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
 	}
@@ -173,7 +173,7 @@ func (g *Gateway) pause(ctx context.Context, r Request, name string, on bool) (L
 	if err := r.Caller.need(ScopeAdmin); err != nil {
 		return LineStatus{}, err
 	}
-	l := g.byName[name]
+	l := g.lineNamed(name)
 	if l == nil {
 		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
 	}

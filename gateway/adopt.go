@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// settingAdopted names the setting that holds the adopted SIMs.
+const settingAdopted = "adopted"
+
+// adopted is a SIM that was found in a modem nobody had listed. It keeps its
+// name for ever: the queue, keys and subscribers go by it.
+type adopted struct {
+	Name  string `json:"name"`
+	ICCID string `json:"iccid"`
+}
+
+func readAdopted(tx store.Tx) ([]adopted, error) {
+	s, err := tx.Setting(settingAdopted)
+	if err != nil || s == "" {
+		return nil, err
+	}
+	var all []adopted
+	if err := json.Unmarshal([]byte(s), &all); err != nil {
+		return nil, fmt.Errorf("setting %s: %w", settingAdopted, err)
+	}
+	return all, nil
+}
+
+// loadAdopted gives every SIM that was ever adopted its line, plugged in or
+// not. One whose name is configured now is the configured line.
+func (g *Gateway) loadAdopted(ctx context.Context) error {
+	if g.o.Adopt == nil {
+		return nil
+	}
+	var all []adopted
+	err := g.st.View(ctx, func(tx store.Tx) (err error) {
+		all, err = readAdopted(tx)
+		return err
+	})
+	for _, a := range all {
+		if g.lineNamed(a.Name) == nil {
+			g.fleet.join(newLine(g, g.o.Adopt(a.Name, a.ICCID)))
+		}
+	}
+	return err
+}
+
+// Adopt makes a line of a SIM, or gives the name of the line that it has
+// already: m- and the last six digits of the ICCID, more of them if that name
+// is taken. The line works at once.
+func (g *Gateway) Adopt(ctx context.Context, iccid string) (name string, err error) {
+	if g.o.Adopt == nil {
+		return "", errors.New("adopt: modems.auto is off")
+	}
+	if len(iccid) < 6 || strings.Trim(iccid, "0123456789") != "" {
+		return "", errors.New("adopt: no ICCID")
+	}
+	g.adopting.Lock()
+	defer g.adopting.Unlock()
+	known := false
+	err = g.update(ctx, "adopt", func(tx store.Tx) error {
+		all, err := readAdopted(tx)
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			if sameSIM(a.ICCID, iccid) {
+				name, known = a.Name, true
+				return nil
+			}
+		}
+		if name, err = g.freeName(all, iccid); err != nil {
+			return err
+		}
+		b, err := json.Marshal(append(all, adopted{name, iccid}))
+		if err != nil {
+			return err
+		}
+		return tx.PutSetting(settingAdopted, string(b))
+	})
+	if err != nil || known && g.lineNamed(name) != nil {
+		return name, err
+	}
+	l := newLine(g, g.o.Adopt(name, iccid))
+	l.log.Info("a USB modem that is not listed was adopted as a line")
+	g.fleet.join(l)
+	return name, nil
+}
+
+// sameSIM compares two ICCIDs, of which either may lack its check digit, since
+// modems differ in that (ITU-T E.118).
+func sameSIM(a, b string) bool {
+	n := min(len(a), len(b))
+	return max(len(a), len(b))-n <= 1 && a[:n] == b[:n]
+}
+
+func (g *Gateway) freeName(all []adopted, iccid string) (string, error) {
+	taken := map[string]bool{}
+	for _, a := range all {
+		taken[a.Name] = true
+	}
+	for n := 6; n <= len(iccid); n++ {
+		name := "m-" + iccid[len(iccid)-n:]
+		if !taken[name] && g.lineNamed(name) == nil {
+			return name, nil
+		}
+	}
+	return "", errors.New("adopt: every name for this SIM is taken")
+}
+
+// swapped refuses a modem that another line had in this run. Names of ports
+// move: what leads here now may have been next door before. A restart takes
+// the configuration at its word again.
+func (l *line) swapped(id driver.Identity) error {
+	if id.IMEI == "" || l.o.Port == "" { // a line by IMEI, SIM or socket is checked by what opens it
+		return nil
+	}
+	l.mu.Lock()
+	own := l.identity.IMEI
+	l.mu.Unlock()
+	if own == id.IMEI {
+		return nil
+	}
+	for _, o := range l.g.lines() {
+		if o == l || o.o.Simulated {
+			continue
+		}
+		o.mu.Lock()
+		theirs := o.identity.IMEI
+		o.mu.Unlock()
+		if theirs == id.IMEI {
+			return &MismatchError{State: "modem-wrong", Detail: fmt.Sprintf(
+				"%s leads to the modem %s now, which is that of line %s: nothing is sent; list both by imei or usb_path, or restart modemgate if the modems were exchanged on purpose",
+				l.o.Port, maskID(id.IMEI), o.o.Name)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// adopting gives a rig one configured line; SIMs of the other modems can be
+// adopted. ICCIDs of no modem make absent lines.
+func adopting(t *testing.T, modems int) *rig {
+	t.Helper()
+	r := &rig{t: t}
+	r.tune = func(o *gateway.Options) {
+		o.Lines = o.Lines[:1]
+		o.Adopt = func(name, iccid string) gateway.LineOptions {
+			lo := gateway.LineOptions{Name: name, PerMinute: 1e6, PerDay: 1e6, Simulated: true}
+			lo.Open = func(ctx context.Context) (gateway.Modem, error) {
+				for _, m := range r.net.Modems() {
+					if m.ICCID() == iccid {
+						return driver.Open(ctx, driver.Options{Port: m.Path()})
+					}
+				}
+				return nil, fmt.Errorf("%w: it is in a drawer", driver.ErrNoPort)
+			}
+			return lo
+		}
+	}
+	r.begin(modems)
+	return r
+}
+
+// begin starts a rig whose tune needs the rig itself.
+func (r *rig) begin(modems int) {
+	r.t.Helper()
+	r.t.Parallel()
+	n, err := sim.New(sim.Options{Modems: modems})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { n.Close() })
+	r.net, r.dir = n, r.t.TempDir()
+	r.start()
+	r.t.Cleanup(r.halt)
+}
+
+func (r *rig) adopt(iccid, want string) {
+	r.t.Helper()
+	if name, err := r.g.Adopt(r.t.Context(), iccid); err != nil || name != want {
+		r.t.Fatalf("adopted as %q, %v; want %s", name, err, want)
+	}
+}
+
+func TestAdoptedLineJoinsAtOnceAndForEver(t *testing.T) {
+	r := adopting(t, 2)
+	iccid := r.net.Modems()[1].ICCID()
+	name := "m-" + iccid[len(iccid)-6:]
+	if _, _, err := r.g.CreateMessage(t.Context(), app, gateway.NewMessage{To: "+999111111", Text: "too early", Via: []string{name}}); err == nil {
+		t.Error("a line is known before it is adopted")
+	}
+	r.adopt(iccid, name)
+	r.adopt(iccid, name)
+	r.adopt(iccid+"5", name) // the same SIM with its check digit
+	v := r.post(gateway.NewMessage{To: "+999111111", Text: "by the new one", Via: []string{name}})
+	r.await(v.ID, store.Sent, store.Delivered)
+	if got := r.texts("+999111111", 1); got[0].From != r.net.Modems()[1].Number() {
+		t.Errorf("came from %s", got[0].From)
+	}
+	r.net.Modems()[1].Unplug()
+	r.until("the line is down", func() bool { l, err := r.g.Line(t.Context(), admin, name); return err == nil && l.State != "up" })
+	waiting := r.post(gateway.NewMessage{To: "+999111111", Text: "after the restart", Via: []string{name}})
+	r.restart()
+	r.lineState(name, "absent")
+	r.net.Modems()[1].Plug()
+	r.await(waiting.ID, store.Sent, store.Delivered)
+	lines, err := r.g.Lines(t.Context(), admin)
+	if err != nil || len(lines) != 2 || lines[1].Name != name || lines[1].ICCID != iccid {
+		t.Errorf("lines: %+v, %v", lines, err)
+	}
+}
+
+func TestAdoptedNamesDoNotCollide(t *testing.T) {
+	r := adopting(t, 1)
+	r.adopt("8944100000000123456", "m-123456")
+	r.adopt("8944100000009123456", "m-9123456")
+	r.adopt("8944200000009123456", "m-09123456")
+	r.restart()
+	r.adopt("8944200000009123456", "m-09123456")
+	r.adopt("8944100000009123456", "m-9123456")
+	r.lineState("m-123456", "absent")
+	for _, bad := range []string{"", "12345", "89441000000001234x6"} {
+		if name, err := r.g.Adopt(t.Context(), bad); err == nil {
+			t.Errorf("%q was adopted as %s", bad, name)
+		}
+	}
+}
+
+// TestManyAdoptionsAtOnce lets lines join while others work and are read.
+func TestManyAdoptionsAtOnce(t *testing.T) {
+	r := adopting(t, 1)
+	const many = 40
+	done := make(chan error, many)
+	for i := range many {
+		go func() {
+			_, err := r.g.Adopt(context.WithoutCancel(t.Context()), fmt.Sprintf("894410000000%07d", i/2))
+			done <- err
+		}()
+	}
+	for range many {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if _, err := r.g.Lines(t.Context(), admin); err != nil {
+			t.Error(err)
+		}
+	}
+	if lines, _ := r.g.Lines(t.Context(), admin); len(lines) != 1+many/2 {
+		t.Errorf("%d lines", len(lines))
+	}
+	id := r.post(gateway.NewMessage{To: "+999111111", Text: "still here"}).ID
+	r.await(id, store.Sent, store.Delivered)
+}
+
+// TestSwappedPortsAreRefused exchanges what the ports of two lines lead to.
+func TestSwappedPortsAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	lead := func(port, to string) {
+		t.Helper()
+		if err := os.Remove(port); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, port); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &rig{t: t}
+	r.tune = func(o *gateway.Options) {
+		for i, port := range []string{a, b} {
+			if _, err := os.Lstat(port); err != nil {
+				lead(port, r.net.Modems()[i].Path())
+			}
+			l := &o.Lines[i]
+			l.Name, l.Port, l.Simulated = []string{"left", "right"}[i], port, false
+			l.Open = func(ctx context.Context) (gateway.Modem, error) {
+				return driver.Open(ctx, driver.Options{Port: port})
+			}
+		}
+	}
+	r.begin(2)
+	r.lineState("left", "up")
+	r.lineState("right", "up")
+	for _, m := range r.net.Modems() {
+		m.Unplug()
+	}
+	r.lineState("left", "absent")
+	r.lineState("right", "absent")
+	lead(a, r.net.Modems()[1].Path())
+	lead(b, r.net.Modems()[0].Path())
+	for _, m := range r.net.Modems() {
+		m.Plug()
+	}
+	r.lineState("left", "modem-wrong")
+	r.lineState("right", "modem-wrong")
+	if l, err := r.g.Line(t.Context(), admin, "left"); err != nil || !strings.Contains(l.Detail, "that of line right: nothing is sent") {
+		t.Errorf("%q, %v", l.Detail, err)
+	}
+	r.restart() // the configuration is taken at its word
+	r.lineState("left", "up")
+	r.lineState("right", "up")
+}
