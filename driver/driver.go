@@ -130,6 +130,9 @@ func Open(ctx context.Context, o Options) (*Modem, error) {
 	if err := m.bringUp(ctx); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
+	if !m.announces {
+		m.s.helpers.Go(m.s.standIn)
+	}
 	return m, nil
 }
 

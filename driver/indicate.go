@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // familySetup sends what the family of the modem wants at the start. What is
@@ -125,6 +126,25 @@ func (r reports) ds() int {
 	return 0
 }
 
-// Announces tells whether the modem says so when a message has come in. One
-// that does not is to be listed often.
+// Announces tells whether the modem says so when a message has come in. For
+// one that does not, [SignalStored] comes every few seconds.
 func (m *Modem) Announces() bool { return m.announces }
+
+// hintEvery is how often a modem that announces nothing is to be listed.
+const hintEvery = 5 * time.Second
+
+// standIn gives the hints that the modem does not give, until the session ends.
+func (s *session) standIn() {
+	tick := time.NewTicker(hintEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-tick.C:
+			s.wire.mu.Lock()
+			s.wire.signal(Signal{Kind: SignalStored, Index: -1, Length: -1})
+			s.wire.mu.Unlock()
+		}
+	}
+}

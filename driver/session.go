@@ -26,6 +26,7 @@ type session struct {
 	done    chan struct{} // closed when the session has ended
 	err     error         // why; written before done is closed
 	pumped  chan struct{} // closed when the reading side is gone
+	helpers sync.WaitGroup
 }
 
 // endPatience bounds how long close waits for the goroutines of a session. A
@@ -65,6 +66,7 @@ func (s *session) end(why error) {
 // close ends the session and waits for what it started.
 func (s *session) close() error {
 	s.end(ErrClosed)
+	s.helpers.Wait()
 	err := s.port.Close()
 	timer := time.NewTimer(endPatience)
 	defer timer.Stop()

@@ -93,11 +93,12 @@ func alreadyTaken(before []driver.Stored, s driver.Stored) bool {
 	return false
 }
 
-// copies counts the equal PDUs of a listing: so many messages they are.
+// copies counts the equal PDUs of a listing: so many messages they are, but for
+// those of a modem that is known to store each twice.
 func copies(list []driver.Stored, s driver.Stored) int {
 	n := 0
 	for _, o := range list {
-		if o.PDU == s.PDU && o.Status != 2 && o.Status != 3 {
+		if o.PDU == s.PDU && o.Status != 2 && o.Status != 3 && !o.Copy {
 			n++
 		}
 	}
