@@ -307,7 +307,7 @@ func (g *Gateway) Grants() []events.Grant {
 	defer g.keys.mu.RUnlock()
 	var out []events.Grant
 	for _, k := range g.keys.byName {
-		if k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)) {
+		if liveKey(k, now) {
 			out = append(out, grantOf(k))
 		}
 	}

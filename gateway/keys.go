@@ -99,10 +99,15 @@ func (r *keyring) find(secret string, now time.Time) (*Key, bool) {
 	r.mu.RLock()
 	k := r.byHash[sum]
 	r.mu.RUnlock()
-	if k == nil || !k.RevokedAt.IsZero() || (!k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)) {
+	if k == nil || !liveKey(k, now) {
 		return nil, false
 	}
 	return k, true
+}
+
+// liveKey says whether the key is neither revoked nor expired.
+func liveKey(k *Key, now time.Time) bool {
+	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
 
 // Authenticate turns a secret into its caller. The error is the same for

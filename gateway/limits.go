@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/modemgate/modemgate/gateway/store"
@@ -64,39 +63,6 @@ func (g *Gateway) chargeRepeat(tx store.Tx, r Request, now time.Time) error {
 		return limited("per_key.minute", start.Add(time.Minute), "the key %s has repeated %d requests that sent nothing in this minute: wait", r.Caller.Key, g.o.KeyMinute)
 	}
 	return err
-}
-
-// queueBound is an upper bound of the number of queued messages. Counting
-// them takes time that grows with their number, so they are counted only when
-// the bound reaches the limit. It is owned by the commits that accept.
-type queueBound struct {
-	mu    sync.Mutex
-	known bool
-	most  int
-}
-
-// checkQueue refuses when too much waits already, else it counts one more.
-// What others have queued or scheduled keeps no OTP out: only OTPs do.
-func (g *Gateway) checkQueue(tx store.Tx, priority int, now time.Time) error {
-	q := &g.queued
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.known || q.most >= g.o.MaxQueued {
-		by, _, err := tx.CountQueued()
-		if err != nil {
-			return err
-		}
-		q.known, q.most = true, by[0]+by[1]+by[2]+by[3]
-		if priority == store.PriorityOTP && by[store.PriorityOTP] < g.o.MaxQueued {
-			q.most++
-			return nil
-		}
-	}
-	if q.most >= g.o.MaxQueued {
-		return limited("queued", now.Add(time.Minute), "%d messages are queued already (limits.queued): wait until lines have sent some", q.most)
-	}
-	q.most++
-	return nil
 }
 
 // chargeNumber counts one OTP send to a number over all keys.

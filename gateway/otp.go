@@ -197,7 +197,7 @@ func (g *Gateway) firstSend(tx store.Tx, c Caller, in NewOTP, to, code string, n
 	if err := g.chargeKey(tx, c, now); err != nil {
 		return nil, err
 	}
-	if err := g.checkQueue(tx, m.Priority, now); err != nil {
+	if err := g.checkQueue(tx, c.Key, m.Priority, now); err != nil {
 		return nil, err
 	}
 	if err := g.insert(tx, m, now); err != nil {

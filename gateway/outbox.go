@@ -77,7 +77,7 @@ func (g *Gateway) admit(tx store.Tx, c Caller, m *store.Message, now time.Time) 
 	if err := g.chargeKey(tx, c, now); err != nil {
 		return err
 	}
-	if err := g.checkQueue(tx, m.Priority, now); err != nil {
+	if err := g.checkQueue(tx, c.Key, m.Priority, now); err != nil {
 		return err
 	}
 	return g.insert(tx, m, now)

@@ -282,3 +282,35 @@ func TestQueueIsBounded(t *testing.T) {
 		t.Errorf("%s", b.raw)
 	}
 }
+
+// A key that fills the queue keeps no other out: each has its share.
+func TestOneKeyCannotFillTheQueueForOthers(t *testing.T) {
+	t.Parallel()
+	s := newStation(t, func(c *configs.Config) { c.Limits.Queued = 8 })
+	greedy, modest := s.key("greedy", "send"), s.key("modest", "send,otp") // with admin and the operator: shares of 2
+	s.someKey("inbound,status,messages")                                   // sends nothing, has no share
+	s.pause()
+	for range 8 {
+		s.message(greedy, number(), "one of too many")
+	}
+	full := func(key string) {
+		t.Helper()
+		b := s.ask(key, "POST", "/v1/messages", fmt.Sprintf(`{"to":%q,"text":"x"}`, number())).want(t, 429, "limit-exceeded")
+		if b.text("limit") != "queued" {
+			t.Errorf("%s", b.raw)
+		}
+	}
+	full(greedy)
+	kept := s.message(modest, number(), "mine").text("id")
+	s.otp(modest, number())
+	full(modest)
+	full(greedy)
+	s.message(s.admin, number(), "mine")
+	s.message(s.admin, number(), "mine")
+	full(s.admin)
+	s.ask(modest, "POST", "/v1/messages/"+kept+"/cancel", "").want(t, 200, "")
+	s.until("the place is free again", func() bool {
+		return s.ask(modest, "POST", "/v1/messages", fmt.Sprintf(`{"to":%q,"text":"x"}`, number())).status == 202
+	})
+	full(modest)
+}

@@ -153,6 +153,19 @@ func (t *tx) CountQueued() (byPriority [4]int, oldest time.Time, err error) {
 	return byPriority, oldest, err
 }
 
+// CountQueuedByKey implements [Messages].
+func (t *tx) CountQueuedByKey() (map[string]int, error) {
+	out := make(map[string]int)
+	err := t.query(func(r scanner) error {
+		var key string
+		var n int
+		err := r.Scan(&key, &n)
+		out[key] = n
+		return err
+	}, `SELECT api_key||'', COUNT(*) FROM messages WHERE state='queued' AND held=0 GROUP BY api_key||''`)
+	return out, err
+}
+
 // waiting are the states in which due_at says when to look again.
 var waiting = []State{Sending, Sent, Delivered, Undelivered, Failed, Expired, Canceled, Unknown}
 

@@ -129,6 +129,9 @@ type Messages interface {
 	// and says when the oldest of them was created (zero when none). It takes
 	// a time that grows with the queue: 10,000 take a few milliseconds.
 	CountQueued() (byPriority [4]int, oldest time.Time, err error)
+	// CountQueuedByKey counts them by the key that made them. It takes longer
+	// still.
+	CountQueuedByKey() (map[string]int, error)
 	// OverdueMessages lists ids of messages in one of the states, not final,
 	// whose deadline (state queued) or due_at (other states) is at or before
 	// now. Held ones are left alone.

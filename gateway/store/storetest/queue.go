@@ -135,6 +135,19 @@ var queueTests = map[string]func(t *testing.T, open Open){
 			equal(t, string(state), view(t, s, func(tx store.Tx) ([]string, error) { return tx.InState(state) }), want)
 		}
 	},
+	"what waits is counted by its maker": func(t *testing.T, open Open) {
+		s := open(t)
+		for i, key := range []string{"shop", "bank", "shop", "shop", "bank"} {
+			queued(t, s, i, func(m *store.Message) {
+				m.Key, m.Held = key, i == 2
+				if i == 4 {
+					m.State = store.Sent
+				}
+			})
+		}
+		got := view(t, s, func(tx store.Tx) (map[string]int, error) { return tx.CountQueuedByKey() })
+		equal(t, "by key", got, map[string]int{"shop": 2, "bank": 1})
+	},
 	"a held queue rests until it is released": func(t *testing.T, open Open) {
 		s := open(t)
 		queued(t, s, 1, func(m *store.Message) { m.Priority = store.PriorityOTP })
