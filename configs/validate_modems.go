@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -150,6 +151,13 @@ func (c Config) warnings() []string {
 	}
 	if c.NATS.URL != "" && c.NATS.Listen != "" && c.NATS.Listen != Default().NATS.Listen {
 		all = append(all, "nats.listen: is not used, nats.url names your own cluster")
+	}
+	for i, s := range c.NATS.Servers() {
+		u, err := url.Parse(s)
+		if err == nil && (u.Scheme == "nats" || u.Scheme == "ws") && !loopback(u.Hostname()) {
+			all = append(all, fmt.Sprintf("nats.url: server %d is on another machine and %s:// does not ask for TLS: "+
+				"texts and numbers may cross the network unencrypted; write tls:// or wss://", i+1, u.Scheme))
+		}
 	}
 	if c.InsecureLAN {
 		all = append(all, "insecure_lan: API keys and texts cross the network unencrypted; set tls as soon as you can")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/modemgate/modemgate/gateway/phone"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -43,7 +44,15 @@ func (g *Gateway) messageFor(ctx context.Context, c Caller, id string) (MessageV
 	if errors.Is(err, store.ErrNotFound) || (err == nil && !c.mayRead(v.Key)) {
 		return MessageView{}, noMessage
 	}
-	return v, err
+	return c.veiled(v), err
+}
+
+// veiled masks the number of a message that carries another key's OTP.
+func (c Caller) veiled(v MessageView) MessageView {
+	if v.OTPID != "" && !c.mayChange(v.Key) {
+		v.To = phone.Mask(v.To)
+	}
+	return v
 }
 
 func (g *Gateway) readMessage(ctx context.Context, id string) (MessageView, error) {
@@ -99,6 +108,9 @@ func (g *Gateway) ListMessages(ctx context.Context, r Request, f MessageFilter) 
 			return MessagePage{}, err
 		}
 		q.To = to
+		if !r.Caller.admin() { // nor is a masked number found by trying
+			q.OTPOf = r.Caller.Key
+		}
 	}
 	var page MessagePage
 	err := g.st.View(ctx, func(tx store.Tx) error {
@@ -115,7 +127,7 @@ func (g *Gateway) ListMessages(ctx context.Context, r Request, f MessageFilter) 
 			if err != nil {
 				return err
 			}
-			page.Items = append(page.Items, v)
+			page.Items = append(page.Items, r.Caller.veiled(v))
 		}
 		return nil
 	})

@@ -209,6 +209,9 @@ func seesMessages(t *testing.T, a *asker, b body) {
 		if m.text("priority") == "otp" && m.has("text") {
 			t.Errorf("sees the text of an OTP")
 		}
+		if shown := !strings.ContainsAny(m.text("to"), "•…"); m.text("priority") == "otp" && shown != (a.has() || slices.Contains(a.made, m.text("id"))) {
+			t.Errorf("the number of the OTP message %s is shown: %v", m.text("id"), shown)
+		}
 	}
 	if n := len(b.list("items")); a.has("messages") && n != 50 || own == 0 && !a.has("messages") {
 		t.Errorf("sees %d messages, %d of its own", n, own)

@@ -60,3 +60,28 @@ func TestPhoneWaitsForAnOwnText(t *testing.T) {
 		t.Errorf("%d texts", len(items))
 	}
 }
+
+// Whoever reads all outbound messages learns nothing of OTPs but that there
+// are some: neither the number, nor by trying whether one got any.
+func TestMessagesScopeLearnsNoNumberOfAnOTP(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	to := number()
+	maker, reader := s.someKey("otp"), s.someKey("messages")
+	id := s.otp(maker, to).text("message_id")
+	for key, want := range map[string]struct {
+		full  bool
+		found int
+	}{maker: {true, 1}, reader: {false, 0}, s.admin: {true, 1}} {
+		one := s.ask(key, "GET", "/v1/messages/"+id, "").want(t, 200, "")
+		if got := one.text("to") == to; got != want.full || strings.Contains(one.raw, to[5:len(to)-2]) != want.full {
+			t.Errorf("the number is shown: %v, want %v", got, want.full)
+		}
+		if got := s.ask(key, "GET", "/v1/messages?to="+to, "").want(t, 200, "").ids(); len(got) != want.found {
+			t.Errorf("found %d by number, want %d", len(got), want.found)
+		}
+	}
+	if b := s.ask(reader, "POST", "/v1/messages/"+id+"/cancel", "").want(t, 403, "scope-missing"); strings.Contains(b.raw, to[1:]) {
+		t.Error("a refusal tells the number")
+	}
+}

@@ -277,6 +277,22 @@ func TestRemote(t *testing.T) {
 	}
 }
 
+// A key that would cross a network in the clear is warned of, one that stays
+// on the machine is not.
+func TestRemoteInTheClear(t *testing.T) {
+	s := httptest.NewServer(&fake{say: answers{"GET /v1/queue": {"{}", "{}"}}})
+	defer s.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
+	for host, warned := range map[string]bool{"127.0.0.1": false, "0.0.0.0": true} { // which the kernel takes for this machine
+		r := modemgate(t, []string{
+			"MODEMGATE_DATA_DIR=" + t.TempDir(), "MODEMGATE_CONFIG=/dev/null", "MODEMGATE_URL=http://" + host + ":" + port, "MODEMGATE_KEY=mg_x",
+		}, "", "queue")
+		if got := strings.Contains(r.err, "MODEMGATE_URL is http:// to another machine"); r.code != exitOK || got != warned {
+			t.Errorf("%s: exit %d, warned %v: %s", host, r.code, got, r.err)
+		}
+	}
+}
+
 // The key stays at the address it is meant for.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	other := &fake{say: answers{}}

@@ -153,6 +153,9 @@ func remoteClient(s system, cfg configs.Config, base string) (*client, error) {
 			hints: []string{"MODEMGATE_URL is: it needs an API key; modemgate key new makes one on the machine of the daemon"},
 		}
 	}
+	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		fmt.Fprintln(s.err, "modemgate: warning: MODEMGATE_URL is http:// to another machine: the API key and texts cross the network unencrypted; use https://")
+	}
 	base = strings.TrimSuffix(u.Scheme+"://"+u.Host+u.Path, "/")
 	return &client{
 		http: &http.Client{CheckRedirect: noRedirect}, base: strings.TrimSuffix(base, "/v1"),

@@ -32,6 +32,7 @@ type gate struct {
 	later        func(g Grant)                            // goes on trying to
 	current      func() *server.Server                    // the running server, or nil
 	own          string                                   // token of the gateway itself
+	refused      throttle                                 // of the log
 
 	mu     sync.Mutex
 	opened bool
@@ -104,7 +105,9 @@ func (a *gate) Check(c server.ClientAuthentication) bool {
 		return a.admitGateway(c)
 	}
 	if err := a.admit(c, token); err != nil {
-		a.log.Info("nats client refused", "remote", fmt.Sprint(c.RemoteAddress()), "err", err)
+		if ok, more := a.refused.allow(time.Now()); ok {
+			a.log.Info("nats client refused", "remote", fmt.Sprint(c.RemoteAddress()), "err", err, "unlogged", more)
+		}
 		return false
 	}
 	return true

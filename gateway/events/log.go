@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // serverLog brings the lines of the embedded server to slog, at debug and
@@ -55,3 +57,33 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 
 func (l *serverLog) Debugf(string, ...any) {}
 func (l *serverLog) Tracef(string, ...any) {}
+
+// Of lines that strangers can cause at will, so many are logged in so long a
+// time.
+const (
+	strangerLines  = 5
+	strangerWindow = time.Minute
+)
+
+// throttle bounds such lines, and counts those that were left out.
+type throttle struct {
+	mu    sync.Mutex
+	since time.Time
+	seen  int // since then
+	left  int // out, and not told yet
+}
+
+// allow says whether to log one more, and how many were not since the last.
+func (t *throttle) allow(now time.Time) (ok bool, more int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Sub(t.since) >= strangerWindow {
+		t.since, t.seen = now, 0
+	}
+	if t.seen++; t.seen > strangerLines {
+		t.left++
+		return false, 0
+	}
+	more, t.left = t.left, 0
+	return true, more
+}

@@ -85,8 +85,8 @@ func (q MessageQuery) sql(kind string) (string, []any) {
 	if q.Key != "" {
 		add(column("api_key")+"=?", q.Key)
 	}
-	if q.NoOTP {
-		add("otp_id=''")
+	if q.OTPOf != "" {
+		add("(otp_id='' OR "+column("api_key")+"=?)", q.OTPOf)
 	}
 	if q.To != "" {
 		add(column("recipient")+"=?", q.To)

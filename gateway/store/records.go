@@ -153,7 +153,7 @@ type HistoryEntry struct {
 // MessageQuery selects messages. Zero values select all.
 type MessageQuery struct {
 	Key       string // only this maker's
-	NoOTP     bool   // leave out messages that carry an OTP
+	OTPOf     string // leave out messages that carry an OTP, but this maker's
 	State     State
 	To        string
 	Via       string    // line that sent it or may send it

@@ -89,7 +89,7 @@ var scansAllowed = []struct{ statement, plan, reason string }{
 	{"FROM messages ORDER BY id", "SCAN messages USING INDEX", "a page in the order of ids"},
 	{"AND id<?", "SCAN messages USING INDEX", "a page in the order of ids"},
 	{"(line=? OR", "SCAN messages USING INDEX", "a filter on a page in the order of ids"},
-	{"otp_id=''", "SCAN messages USING INDEX", "a filter on a page in the order of ids"},
+	{"(otp_id='' OR", "SCAN messages USING INDEX", "a filter on a page in the order of ids"},
 	{"WHERE created_at", "SCAN messages USING INDEX", "a filter on a page in the order of ids"},
 	{"FROM messages WHERE final=0 AND state<>'queued' AND recipient", "INDEX messages_due", "along the open messages"},
 	{"FROM inbound  ORDER BY seq", "SCAN inbound", "a page in the order of seq"},

@@ -45,7 +45,8 @@ var listTests = map[string]func(t *testing.T, open Open){
 			{"after a cursor", store.MessageQuery{Ascending: true, Limit: 3, Cursor: "msg_0002"}, []int{3, 4, 5}},
 			{"before a cursor", store.MessageQuery{Limit: 3, Cursor: "msg_0002"}, []int{1, 0}},
 			{"of a key", store.MessageQuery{Key: "bank"}, []int{11, 9, 7, 5, 3, 1}},
-			{"no otp", store.MessageQuery{NoOTP: true}, []int{11, 10, 9, 7, 6, 5, 3, 2, 1}},
+			{"no otp", store.MessageQuery{OTPOf: "nobody"}, []int{11, 10, 9, 7, 6, 5, 3, 2, 1}},
+			{"no otp of others", store.MessageQuery{OTPOf: "shop"}, []int{11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}},
 			{"queued", store.MessageQuery{State: store.Queued}, []int{9, 6, 3, 0}},
 			{"sent, open and final", store.MessageQuery{State: store.Sent}, []int{10, 7, 4, 1}},
 			{"sent, oldest first", store.MessageQuery{State: store.Sent, Ascending: true, Limit: 3}, []int{1, 4, 7}},
@@ -60,7 +61,7 @@ var listTests = map[string]func(t *testing.T, open Open){
 			{"by another line", store.MessageQuery{Via: "back"}, []int{11, 6, 1}},
 			{"since", store.MessageQuery{Since: at(9)}, []int{11, 10, 9}},
 			{"until", store.MessageQuery{Until: at(2)}, []int{1, 0}},
-			{"much at once", store.MessageQuery{Key: "shop", NoOTP: true, State: store.Unknown, Since: at(1), Until: at(9)}, []int{2}},
+			{"much at once", store.MessageQuery{Key: "shop", OTPOf: "nobody", State: store.Unknown, Since: at(1), Until: at(9)}, []int{2}},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				var want []string
