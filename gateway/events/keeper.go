@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -122,18 +123,49 @@ func (b *Bus) restartServer() {
 	b.renew()
 }
 
-// awaitStreams waits for our own connection and makes the streams.
+// awaitStreams makes the streams of the running server. A request that goes
+// unanswered, as when the connection is lost meanwhile, is made again.
 func (b *Bus) awaitStreams(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	for !b.nc.IsConnected() {
+	for {
+		if err := b.awaitOwn(ctx); err != nil {
+			return err
+		}
+		err := b.ownStreams(ctx)
+		if err == nil || ctx.Err() != nil || !unanswered(err) {
+			return err
+		}
+		b.log.Warn("the embedded nats server does not answer; it is asked again", "err", err)
+	}
+}
+
+// awaitOwn waits until our own connection is one to the running server. For a
+// while after a restart it may still look well and be one to the server
+// before, which answers nothing.
+func (b *Bus) awaitOwn(ctx context.Context) error {
+	for {
+		if srv := b.server.current(); srv != nil && b.nc.ConnectedServerId() == srv.ID() {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
 			return errAway
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	return b.ownStreams(ctx)
+}
+
+// unanswered says whether a request may have been lost; to make a stream is
+// to find it when it was made all the same.
+func unanswered(err error) bool {
+	for _, lost := range []error{context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
+		nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	return false
 }
 
 // unreadable says whether the server cannot open the files of a stream.

@@ -26,7 +26,7 @@ const (
 	maxSubscriptions = 256     // of one connection
 	maxPayload       = 1 << 20 // bytes of one message, in and out
 	maxPending       = 8 << 20 // bytes that wait for a slow client before it is cut off
-	readyTimeout     = 30 * time.Second
+	readyTimeout     = time.Minute
 )
 
 // embedded is the NATS server inside the process. It can be started again:
@@ -155,7 +155,7 @@ func (e *embedded) ready(ctx context.Context, srv *server.Server) error {
 			return fmt.Errorf("embedded nats server: %w", err)
 		}
 		if time.Now().After(deadline) {
-			return errors.New("embedded nats server: not ready in 30 s; its log is at debug level")
+			return fmt.Errorf("embedded nats server: not ready in %v; its log is at debug level", readyTimeout)
 		}
 	}
 	if !srv.JetStreamEnabled() {

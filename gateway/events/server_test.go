@@ -184,6 +184,24 @@ func TestStreamsOfAnotherKey(t *testing.T) {
 	}
 }
 
+// After a restart of the server the streams are asked for only on a
+// connection to the new one, not on what is left of the old one.
+func TestStreamsAreMadeByTheRunningServer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for range 5 {
+		if err := r.server.restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := r.awaitOwn(ctx)
+		cancel()
+		if id := r.nc.ConnectedServerId(); err != nil || id != r.server.current().ID() {
+			t.Fatalf("connected to %q: %v", id, err)
+		}
+	}
+}
+
 // Limits may shrink below what the streams hold or reserved before.
 func TestLimitsChangeBetweenStarts(t *testing.T) {
 	t.Parallel()
