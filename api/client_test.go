@@ -90,8 +90,8 @@ func start(t testing.TB, f *fake, change ...func(*Options)) *box {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop = cancel
 	go func() { b.done <- b.s.Run(ctx) }()
-	b.tcp = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}
-	b.socket = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+	b.tcp = &http.Client{Timeout: patience, Transport: &http.Transport{}}
+	b.socket = &http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", o.SocketPath)
 		},
@@ -114,7 +114,7 @@ func (b *box) end() {
 		if err != nil {
 			b.t.Errorf("Run: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		b.t.Error("the server does not end")
 	}
 }

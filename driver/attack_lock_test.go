@@ -41,7 +41,7 @@ func TestAttackLockFileOfAnotherKind(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("the line hangs on it")
 			}
 			if data, err := os.ReadFile(path); err != nil || strings.TrimSpace(string(data)) == "" {

@@ -18,7 +18,7 @@ import (
 const (
 	peerIMEI  = "869999000000017"
 	peerICCID = "8999900000000000017"
-	patience  = 20 * time.Second // how long a test waits before it calls a hang
+	patience  = time.Minute // how long a test waits before it calls a hang
 )
 
 // peer is a modem made of a script, at the other end of a pty. It answers like

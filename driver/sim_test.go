@@ -11,7 +11,7 @@ import (
 	"github.com/modemgate/modemgate/driver/sim"
 )
 
-const hangs = 30 * time.Second // how long a test waits before it calls a hang
+const hangs = time.Minute // how long a test waits before it calls a hang
 
 // network starts a simulated network of one modem of the profile.
 func network(t *testing.T, profile string) (*sim.Network, *sim.Modem) {

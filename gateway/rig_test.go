@@ -15,7 +15,7 @@ import (
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
-const deadline = 30 * time.Second // of what must happen; a failure, never a measure
+const deadline = time.Minute // of what must happen; a failure, never a measure
 
 // rig is a gateway with its real store over real drivers on the ptys of a
 // simulated network, which outlives restarts of the gateway.

@@ -204,7 +204,7 @@ func expiredWithoutLine(s *station) {
 	s.pause()
 	m := s.message(s.admin, number(), "hello", `"ttl":"1s"`)
 	got := s.reaches("/v1/messages/"+m.text("id"), "expired")
-	if late := got.moment(s, "ended_at").Sub(got.moment(s, "deadline_at")); late < 0 || late > 30*time.Second {
+	if late := got.moment(s, "ended_at").Sub(got.moment(s, "deadline_at")); late < 0 || late > limit {
 		s.t.Errorf("decided %s after the deadline", late)
 	}
 }

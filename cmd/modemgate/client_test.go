@@ -120,7 +120,7 @@ type result struct {
 // modemgate runs a command in this process.
 func modemgate(t *testing.T, env []string, in string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var out, errs bytes.Buffer
 	code := run(ctx, system{in: strings.NewReader(in), out: &out, err: &errs, env: env}, args)

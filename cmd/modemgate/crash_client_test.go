@@ -18,7 +18,7 @@ import (
 
 // web is what the tests speak HTTP with; a daemon that dies takes its
 // connections along.
-var web = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Second}}
+var web = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Second}}
 
 // errGone says that no whole answer came.
 var errGone = errors.New("no answer")
@@ -138,7 +138,7 @@ type subscriber struct {
 var streams = []string{"SMS_INBOUND", "SMS_STATUS"}
 
 func (r *rig) subscribe() (*subscriber, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s := &subscriber{cons: map[string]jetstream.Consumer{}}
 	var js jetstream.JetStream

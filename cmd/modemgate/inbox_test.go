@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // watched is a writer that calls when a text has been written.
@@ -41,7 +40,7 @@ func page(cursor string, items ...string) string {
 // followed runs inbox --follow until the output holds want.
 func followed(t *testing.T, f *fake, want string, args ...string) (code int, out, errs string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	w := &watched{want: want, seen: cancel}
 	var e bytes.Buffer

@@ -45,7 +45,7 @@ func local(ts *testscript.TestScript, method, path string, body any, out any) in
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", filepath.Join(ts.Getenv("DATA"), socketName))
 	}
-	c := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: time.Minute}
+	c := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: limit}
 	var in io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -68,7 +68,7 @@ func local(ts *testscript.TestScript, method, path string, body any, out any) in
 
 // ready waits until the daemon answers and a line can send.
 func ready(ts *testscript.TestScript, _ bool, _ []string) {
-	for end := time.Now().Add(time.Minute); local(ts, http.MethodGet, "/readyz?sending=1", nil, nil) != http.StatusOK; {
+	for end := time.Now().Add(limit); local(ts, http.MethodGet, "/readyz?sending=1", nil, nil) != http.StatusOK; {
 		if time.Now().After(end) {
 			ts.Fatalf("the daemon does not get ready")
 		}
@@ -126,11 +126,11 @@ func event(ts *testscript.TestScript, _ bool, args []string) {
 	defer nc.Close()
 	js, err := jetstream.NewWithAPIPrefix(nc, "modemgate.API")
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c, err := js.Consumer(ctx, args[1], args[2])
 	ts.Check(err)
-	m, err := c.Next(jetstream.FetchMaxWait(30 * time.Second))
+	m, err := c.Next(jetstream.FetchMaxWait(limit))
 	ts.Check(err)
 	ts.Check(m.Ack())
 	if !strings.Contains(string(m.Data()), args[3]) {
@@ -140,7 +140,7 @@ func event(ts *testscript.TestScript, _ bool, args []string) {
 
 // seen FILE TEXT waits until a file holds a text.
 func seen(ts *testscript.TestScript, _ bool, args []string) {
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		b, _ := os.ReadFile(ts.MkAbs(args[0]))
 		if strings.Contains(string(b), args[1]) {
 			return

@@ -23,7 +23,7 @@ type client struct {
 	have []byte
 }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func open(t *testing.T, m *Modem) *client {
 	t.Helper()

@@ -25,22 +25,22 @@ func TestEchoUntilSwitchedOff(t *testing.T) {
 func TestCommandLine(t *testing.T) {
 	n := network(t, Options{})
 	c := quiet(t, n.Modems()[0])
-	for line, want := range map[string]string{
-		"at":                        "OK",
-		"noise AT":                  "OK",
-		"AT+CMEE=1;+CMEE?;+CMEE=0":  "+CMEE: 1|OK",
-		"ATE0V1Q0&C1+CMEE=0;+CMEE?": "+CMEE: 0|OK",
-		"ATS3?":                     "013|OK",
-		"ATS7=45S7?":                "045|OK",
-		"AT+CLCK=\"SC\",2;+CSQ":     "+CLCK: 0|+CSQ: 21,99|OK",
-		"AT+NOSUCH":                 "ERROR",
-		"AT+NOSUCH;+CSQ":            "ERROR",
-		"ATE2":                      "ERROR",
-		"ATD+447700900001;":         "OK",
-		"ATD*99#":                   "NO CARRIER",
-		"AT+CSQX\b":                 "+CSQ: 21,99|OK",
+	for _, x := range [][2]string{
+		{"at", "OK"},
+		{"noise AT", "OK"},
+		{"AT+CMEE=1;+CMEE?;+CMEE=0", "+CMEE: 1|OK"},
+		{"ATE0V1Q0&C1+CMEE=0;+CMEE?", "+CMEE: 0|OK"},
+		{"ATS3?", "013|OK"},
+		{"ATS7=45S7?", "045|OK"},
+		{"AT+CLCK=\"SC\",2;+CSQ", "+CLCK: 0|+CSQ: 21,99|OK"},
+		{"AT+NOSUCH", "ERROR"},
+		{"AT+NOSUCH;+CSQ", "ERROR"},
+		{"ATE2", "ERROR"},
+		{"ATD+447700900001;", "OK"},
+		{"ATD*99#", "NO CARRIER"},
+		{"AT+CSQX\b", "+CSQ: 21,99|OK"},
 	} {
-		c.want(line, want)
+		c.want(x[0], x[1])
 	}
 	c.want("AT+CSQ", "+CSQ: 21,99|OK")
 	c.write("A/")

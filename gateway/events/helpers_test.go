@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait; reaching it means a hang.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // outbox is a Source in memory, as durable as the test process.
 type outbox struct {
