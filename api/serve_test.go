@@ -104,7 +104,7 @@ func TestLargeHeadersAreRefused(t *testing.T) {
 }
 
 func TestConnectionsAreLimited(t *testing.T) {
-	b := start(t, newFake(), func(o *Options) { o.MaxConns = 2 })
+	b := start(t, newFake(), func(o *Options) { o.MaxConns, o.Drain = 2, 50*time.Millisecond })
 	get := func(conn net.Conn) error {
 		if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			return err

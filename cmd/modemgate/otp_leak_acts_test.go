@@ -137,7 +137,7 @@ func (w *witness) failures() {
 			}
 		}
 		otp := w.ask("POST", "/v1/otp", fmt.Sprintf(`{"to":%q}`, n)).wants(w.T, 201)
-		text := w.hide("the text of a failing message", fmt.Sprintf("El Dorado number %d is 70000000%02d", i, i))
+		text := w.hide("the text of a failing message", fmt.Sprintf("El Dorado number %d is 73916482%02d", i, i))
 		w.ask("POST", "/v1/messages", fmt.Sprintf(`{"to":%q,"text":%q,"on_unknown":"resend"}`, n, text)).wants(w.T, 202)
 		w.must("the line has had its failure", func() bool {
 			m := w.ask("GET", "/v1/messages/"+otp.member("message_id")+"?wait=1s", "")
