@@ -32,40 +32,25 @@ type product struct {
 	err    error
 }
 
-var built struct {
-	sync.Mutex
-	users int
-	product
-}
+// built is the product, made once for all tests.
+var built = sync.OnceValue(newProduct)
 
-// build makes the product once for all tests that run at the same time.
 func build(t *testing.T) product {
 	t.Helper()
-	built.Lock()
-	defer built.Unlock()
-	if built.users == 0 {
-		built.product = newProduct()
+	p := built()
+	if p.err != nil {
+		t.Fatal(p.err)
 	}
-	built.users++
-	t.Cleanup(func() {
-		built.Lock()
-		defer built.Unlock()
-		if built.users--; built.users == 0 {
-			os.RemoveAll(built.dir)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.product
+	return p
 }
 
 func newProduct() (p product) {
 	if p.dir, p.err = os.MkdirTemp("", "mg"); p.err != nil {
 		return p
 	}
+	os.Setenv("MODEMGATE_TEST_PRODUCT", p.dir) // TestMain removes it
 	p.binary = filepath.Join(p.dir, "modemgate")
-	if out, err := exec.Command("go", "build", "-tags", "crashpoints", "-o", p.binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", "crashpoints", "-ldflags=-w", "-o", p.binary, ".").CombinedOutput(); err != nil {
 		p.err = fmt.Errorf("build: %w\n%s", err, out)
 		return p
 	}

@@ -19,8 +19,18 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "modemgate" {
 		flag.Parse()
 		if p := flag.Lookup("test.parallel"); p.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-			_ = p.Value.Set("8")
+			_ = p.Value.Set("4")
 		}
 	}
-	testscript.Main(m, map[string]func(){"modemgate": main})
+	testscript.Main(suite{m}, map[string]func(){"modemgate": main})
+}
+
+// suite runs the tests and removes what they have built for each other.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
+	const dir = "MODEMGATE_TEST_PRODUCT" // set by the first test that builds
+	os.Unsetenv(dir)                     // of a test that has started this one
+	defer func() { os.RemoveAll(os.Getenv(dir)) }()
+	return s.M.Run()
 }

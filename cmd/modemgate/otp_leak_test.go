@@ -237,6 +237,7 @@ func withHeaders(data []byte, h nats.Header) []byte {
 // log, the events, the errors or the files, and no whole number in the log.
 // The same grep finds all of them where they are not masked.
 func TestS21NothingLeaks(t *testing.T) {
+	t.Parallel()
 	t.Run("modems", func(t *testing.T) {
 		t.Parallel()
 		w := newWitness(t, "")
