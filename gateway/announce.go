@@ -176,17 +176,14 @@ type source struct {
 
 var _ events.Source = source{}
 
-func (s source) Pending(ctx context.Context, stream string, limit int) ([]events.Event, error) {
-	var out []events.Event
-	err := s.g.st.View(ctx, func(tx store.Tx) error {
-		rows, err := tx.PendingEvents(stream, limit)
-		for _, e := range rows {
-			out = append(out, events.Event{
-				Seq: e.Seq, Stream: e.Stream, Subject: e.Subject, MsgID: e.MsgID, Type: e.Type, Source: e.Source, At: e.At, Payload: e.Payload,
-			})
-		}
-		return err
-	})
+func (s source) Pending(ctx context.Context, stream string, after int64, limit int) ([]events.Event, error) {
+	rows, err := s.g.st.Unpublished(ctx, stream, after, limit)
+	out := make([]events.Event, 0, len(rows))
+	for _, e := range rows {
+		out = append(out, events.Event{
+			Seq: e.Seq, Stream: e.Stream, Subject: e.Subject, MsgID: e.MsgID, Type: e.Type, Source: e.Source, At: e.At, Payload: e.Payload,
+		})
+	}
 	return out, err
 }
 

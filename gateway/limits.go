@@ -25,30 +25,34 @@ func limited(limit string, retryAt time.Time, format string, args ...any) *Error
 // chargeKey counts one message or OTP against the budgets of its key. Windows
 // are whole minutes and days (UTC).
 func (g *Gateway) chargeKey(tx store.Tx, c Caller, now time.Time) error {
-	for _, b := range []struct {
-		kind   string
+	windows := minuteAndDay(kindKeyMinute, kindKeyDay, now)
+	counted, err := tx.Counters(c.Key, windows)
+	if err != nil {
+		return err
+	}
+	for i, b := range []struct {
 		window time.Duration
 		own    int
 		limit  int
 		name   string
 	}{
-		{kindKeyMinute, time.Minute, c.perMinute, g.o.KeyMinute, "per_key.minute"},
-		{kindKeyDay, 24 * time.Hour, c.perDay, g.o.KeyDay, "per_key.day"},
+		{time.Minute, c.perMinute, g.o.KeyMinute, "per_key.minute"},
+		{24 * time.Hour, c.perDay, g.o.KeyDay, "per_key.day"},
 	} {
 		limit := b.limit
 		if b.own > 0 {
 			limit = min(b.own, limit)
 		}
-		start := now.Truncate(b.window)
-		n, err := tx.AddCounter(b.kind, c.Key, start, 1)
-		if err != nil {
-			return err
-		}
-		if n > limit {
-			return limited(b.name, start.Add(b.window), "the key %s may send %d in this window: wait, or raise limits.%s", c.Key, limit, b.name)
+		if counted[i] >= limit {
+			return limited(b.name, windows[i].Start.Add(b.window), "the key %s may send %d in this window: wait, or raise limits.%s", c.Key, limit, b.name)
 		}
 	}
-	return nil
+	return tx.AddCounters(c.Key, windows, 1)
+}
+
+// minuteAndDay are the present windows of two counters.
+func minuteAndDay(minute, day string, now time.Time) []store.Window {
+	return []store.Window{{Kind: minute, Start: now.Truncate(time.Minute)}, {Kind: day, Start: now.Truncate(24 * time.Hour)}}
 }
 
 // chargeRepeat bounds the requests of a key that send nothing and are charged
@@ -65,11 +69,9 @@ func (g *Gateway) chargeRepeat(tx store.Tx, r Request, now time.Time) error {
 	return err
 }
 
-// chargeNumber counts one OTP send to a number over all keys.
+// chargeNumber counts one OTP send to a number over all keys, which
+// checkNumber has allowed.
 func (g *Gateway) chargeNumber(tx store.Tx, number string, now time.Time) error {
-	if err := g.checkNumber(tx, number, now); err != nil {
-		return err
-	}
 	return tx.AddMoment(kindNumber, g.o.Secrets.number(number), now)
 }
 
@@ -105,29 +107,20 @@ func (g *Gateway) checkNumber(tx store.Tx, number string, now time.Time) error {
 
 // lineBudget says when the line may send the next part; a zero time: now.
 func (l *line) lineBudget(tx store.Tx, now time.Time) (time.Time, error) {
-	for _, b := range []struct {
-		kind   string
-		window time.Duration
-		limit  int
-	}{{kindLineMinute, time.Minute, l.o.PerMinute}, {kindLineDay, 24 * time.Hour, l.o.PerDay}} {
-		start := now.Truncate(b.window)
-		n, err := tx.Counter(b.kind, l.sim(), start)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if n >= b.limit {
-			return start.Add(b.window), nil
-		}
+	windows := minuteAndDay(kindLineMinute, kindLineDay, now)
+	counted, err := tx.Counters(l.sim(), windows)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case counted[0] >= l.o.PerMinute:
+		return windows[0].Start.Add(time.Minute), nil
+	case counted[1] >= l.o.PerDay:
+		return windows[1].Start.Add(24 * time.Hour), nil
 	}
 	return time.Time{}, nil
 }
 
 // chargeLine counts one part handed to the modem.
 func (l *line) chargeLine(tx store.Tx, now time.Time) error {
-	for kind, window := range map[string]time.Duration{kindLineMinute: time.Minute, kindLineDay: 24 * time.Hour} {
-		if _, err := tx.AddCounter(kind, l.sim(), now.Truncate(window), 1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tx.AddCounters(l.sim(), minuteAndDay(kindLineMinute, kindLineDay, now), 1)
 }

@@ -46,8 +46,12 @@ func newMetrics(g *Gateway) *metrics {
 // Metrics gathers the measures for Prometheus.
 func (g *Gateway) Metrics() prometheus.Gatherer { return g.metrics.registry }
 
-func (m *metrics) message(s State)    { m.messages.WithLabelValues(string(s)).Inc() }
-func (m *metrics) otpResult(r string) { m.otp.WithLabelValues(r).Inc() }
+// message and otpResult count what the commit of tx makes so, once it has.
+func (m *metrics) message(tx store.Tx, s State) {
+	tx.After(m.messages.WithLabelValues(string(s)).Inc)
+}
+
+func (m *metrics) otpResult(tx store.Tx, r string) { tx.After(m.otp.WithLabelValues(r).Inc) }
 
 func (m *metrics) received(line string) {
 	m.inbound.WithLabelValues(line).Inc()

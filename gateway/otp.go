@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,18 +71,16 @@ func (g *Gateway) CreateOTP(ctx context.Context, r Request, in NewOTP) (OTPView,
 	if err != nil {
 		return fail(err)
 	}
-	if err := g.checkLock(ctx, to); err != nil {
-		return fail(err)
+	err = g.storable()
+	if err == nil {
+		err = g.checkNewOTP(&in)
 	}
-	if err := g.storable(); err != nil {
-		return fail(err)
+	end := func() {}
+	if err == nil {
+		end, err = g.begin(r)
 	}
-	if err := g.checkNewOTP(&in); err != nil {
-		return fail(err)
-	}
-	end, err := g.begin(r)
-	if err != nil {
-		return fail(err)
+	if err != nil { // a locked number is told before anything else
+		return fail(cmp.Or(g.checkLock(ctx, to), err))
 	}
 	defer end()
 	code, err := newCode(g.random, in.Length)
@@ -191,7 +190,7 @@ func (g *Gateway) firstSend(tx store.Tx, c Caller, in NewOTP, to, code string, n
 	if err := g.allowed(tx, c, to); err != nil {
 		return nil, err
 	}
-	if err := g.chargeNumber(tx, to, now); err != nil {
+	if err := g.checkNumber(tx, to, now); err != nil {
 		return nil, err
 	}
 	if err := g.chargeKey(tx, c, now); err != nil {
@@ -200,13 +199,16 @@ func (g *Gateway) firstSend(tx store.Tx, c Caller, in NewOTP, to, code string, n
 	if err := g.checkQueue(tx, c.Key, m.Priority, now); err != nil {
 		return nil, err
 	}
+	if err := g.chargeNumber(tx, to, now); err != nil {
+		return nil, err
+	}
 	if err := g.insert(tx, m, now); err != nil {
 		return nil, err
 	}
 	if err := tx.InsertOTP(o); err != nil {
 		return nil, err
 	}
-	g.metrics.otpResult("created")
+	g.metrics.otpResult(tx, "created")
 	return o, g.otpEvent(tx, o, now)
 }
 
@@ -280,7 +282,7 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 	if !ok {
 		return store.ErrConflict
 	}
-	g.metrics.otpResult("resent")
+	g.metrics.otpResult(tx, "resent")
 	fresh, err := tx.OTP(o.ID)
 	if err != nil {
 		return err
@@ -325,7 +327,7 @@ func (g *Gateway) deliveryChanged(tx store.Tx, m *store.Message, now time.Time) 
 	c := store.OTPChange{DeliveryState: &m.State, DeliveryAt: &now, DeliveryError: &m.Error}
 	if m.State == store.Failed && o.State == store.OTPPending {
 		c.State, c.EndedAt, c.MAC = ptr(store.OTPFailed), &now, ptr([]byte(nil))
-		g.metrics.otpResult("failed")
+		g.metrics.otpResult(tx, "failed")
 	}
 	if _, err := tx.ChangeOTP(o.ID, all, c); err != nil {
 		return err
@@ -345,7 +347,7 @@ func (g *Gateway) endOTP(tx store.Tx, o *store.OTP, s OTPState, now time.Time) e
 	if o, err = tx.OTP(o.ID); err != nil {
 		return err
 	}
-	g.metrics.otpResult(string(s))
+	g.metrics.otpResult(tx, string(s))
 	if err := g.otpEvent(tx, o, now); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -62,11 +63,26 @@ func (g *Gateway) CreateMessage(ctx context.Context, r Request, in NewMessage) (
 	if err != nil {
 		return fail(err)
 	}
+	if !answer.Replayed {
+		return acceptedView(m), answer, nil
+	}
 	v, err := g.readMessage(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return fail(errForgotten)
 	}
 	return v, answer, err
+}
+
+// acceptedView is a message as it was when its commit was made, without
+// another look at the store.
+func acceptedView(m *store.Message) MessageView {
+	v := MessageView{Message: *m, Text: m.Text, HasText: true}
+	v.Message.Text = ""
+	if len(v.Via) == 0 && v.Route != "" {
+		v.Via = strings.Split(v.Route, ",")
+	}
+	v.History = []HistoryEntry{{State: m.State, At: m.CreatedAt}}
+	return v
 }
 
 // admit writes an accepted message: limits, reference, record, event.
@@ -95,7 +111,7 @@ func (g *Gateway) insert(tx store.Tx, m *store.Message, now time.Time) (err erro
 	}
 	g.noteRoute(m.Route)
 	tx.Notify(topicQueue)
-	g.metrics.message(m.State)
+	g.metrics.message(tx, m.State)
 	return g.messageEvent(tx, m, now)
 }
 
@@ -157,9 +173,10 @@ func (g *Gateway) schedule(m *store.Message, in NewMessage, now time.Time) error
 		if in.SendAt.After(now.Add(maxAhead)) {
 			return invalid("/send_at", "send_at is at most 30 days ahead")
 		}
-		m.SendAt, m.NotBefore = in.SendAt.UTC(), in.SendAt.UTC()
+		m.SendAt = in.SendAt.UTC().Truncate(time.Microsecond) // as the store keeps it
+		m.NotBefore = m.SendAt
 	}
-	m.DeadlineAt = m.NotBefore.Add(ttl)
+	m.DeadlineAt = m.NotBefore.Add(ttl).Truncate(time.Microsecond)
 	return nil
 }
 

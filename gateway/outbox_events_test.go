@@ -18,7 +18,7 @@ func (markingBus) State() events.State { return events.State{Connected: true} }
 func (markingBus) Run(ctx context.Context, src events.Source) error {
 	for {
 		wake := src.Wake("status")
-		pending, err := src.Pending(ctx, "status", 1)
+		pending, err := src.Pending(ctx, "status", 0, 1)
 		if err == nil && len(pending) > 0 {
 			if err := src.Mark(ctx, "status", pending[0].Seq, 1); err == nil {
 				continue

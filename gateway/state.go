@@ -19,7 +19,7 @@ const evidenceWait = 5 * time.Second
 
 // move is one change of state of a message: the conditional update, its
 // history and its events, in the commit of tx. It says whether the state was
-// one of from; m is read anew when it was.
+// one of from; m is as it is after the change when it was.
 func (g *Gateway) move(tx store.Tx, m *store.Message, from []State, c store.MessageChange) (bool, error) {
 	c.At = g.clock.now()
 	ok, err := tx.ChangeMessage(m.ID, from, c)
@@ -35,7 +35,7 @@ func (g *Gateway) move(tx store.Tx, m *store.Message, from []State, c store.Mess
 		if m.State != store.Queued && m.State != store.Sending {
 			g.elsewhere.forget(m.ID)
 		}
-		g.metrics.message(m.State)
+		g.metrics.message(tx, m.State)
 	}
 	if err := g.messageEvent(tx, m, c.At); err != nil {
 		return false, err

@@ -27,35 +27,36 @@ func (g *Gateway) checkLock(ctx context.Context, number string) error {
 }
 
 func (g *Gateway) lockedNumber(tx store.Tx, number string, now time.Time) error {
+	_, err := g.failures(tx, number, now)
+	return err
+}
+
+// failures reads the failures of a number; an error when it is locked.
+func (g *Gateway) failures(tx store.Tx, number string, now time.Time) (store.NumberFailures, error) {
 	f, err := tx.Failures(g.o.Secrets.number(number))
 	switch {
 	case err != nil:
-		return err
+		return f, err
 	case f.Locked:
-		return &Error{Code: NumberLocked, Limit: "failures", Detail: "100 wrong codes in a row: the number is locked until POST /v1/numbers/{e164}/unlock"}
+		return f, &Error{Code: NumberLocked, Limit: "failures", Detail: "100 wrong codes in a row: the number is locked until POST /v1/numbers/{e164}/unlock"}
 	case now.Before(f.WaitUntil):
-		return &Error{Code: NumberLocked, Limit: "failures", RetryAt: f.WaitUntil, Detail: "too many wrong codes in a row for this number: wait until retry_at"}
+		return f, &Error{Code: NumberLocked, Limit: "failures", RetryAt: f.WaitUntil, Detail: "too many wrong codes in a row for this number: wait until retry_at"}
 	}
-	return nil
+	return f, nil
 }
 
-// failed counts one wrong code of a number.
-func (g *Gateway) failed(tx store.Tx, number string, now time.Time) error {
-	name := g.o.Secrets.number(number)
-	f, err := tx.Failures(name)
-	if err != nil {
-		return err
-	}
+// failed counts one wrong code of a number after its failures so far.
+func (g *Gateway) failed(tx store.Tx, number string, f store.NumberFailures, now time.Time) error {
 	f.Count++
 	if f.Count >= waitAfter {
 		f.WaitUntil = now.Add(min(waitFirst<<min(f.Count-waitAfter, 10), waitMax))
 	}
 	if f.Count >= lockAfter && !f.Locked {
 		f.Locked = true
-		g.metrics.otpResult("locked")
+		g.metrics.otpResult(tx, "locked")
 		g.log.Warn("a number is locked after too many wrong codes", "audit", "authn_login_lock")
 	}
-	return tx.SetFailures(name, f)
+	return tx.SetFailures(g.o.Secrets.number(number), f)
 }
 
 // VerifyOTP tries a code on an OTP.
@@ -148,7 +149,8 @@ func (g *Gateway) lockedFirst(ctx context.Context, find func(tx store.Tx) (*stor
 // because what was changed on the way to it must be committed.
 func (g *Gateway) try(tx store.Tx, o *store.OTP, code string) (v Verdict, refused, err error) {
 	now := g.clock.now()
-	if err := g.lockedNumber(tx, o.To, now); err != nil {
+	failures, err := g.failures(tx, o.To, now)
+	if err != nil {
 		return v, nil, err
 	}
 	if o.State == store.OTPPending && !now.Before(o.ExpiresAt) {
@@ -173,8 +175,8 @@ func (g *Gateway) try(tx store.Tx, o *store.OTP, code string) (v Verdict, refuse
 		}
 		return v, nil, g.endOTP(tx, o, store.OTPApproved, now)
 	}
-	g.metrics.otpResult("wrong")
-	if err := g.failed(tx, o.To, now); err != nil {
+	g.metrics.otpResult(tx, "wrong")
+	if err := g.failed(tx, o.To, failures, now); err != nil {
 		return v, nil, err
 	}
 	if v.AttemptsLeft == 0 {

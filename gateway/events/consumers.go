@@ -256,7 +256,7 @@ func (b *Bus) awaitOutbox(ctx context.Context) {
 	src := b.source
 	b.mu.Unlock()
 	for src != nil {
-		if list, err := src.Pending(ctx, streamInbound, 1); err != nil || len(list) == 0 {
+		if list, err := src.Pending(ctx, streamInbound, 0, 1); err != nil || len(list) == 0 {
 			return
 		}
 		select {

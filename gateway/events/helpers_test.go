@@ -63,12 +63,12 @@ func (o *outbox) status(key, id string) Event {
 	return o.add(streamStatus, "sms.status."+key+"."+id, "ev_"+key+id, []byte(`{"id":"`+id+`"}`))
 }
 
-func (o *outbox) Pending(_ context.Context, stream string, limit int) ([]Event, error) {
+func (o *outbox) Pending(_ context.Context, stream string, after int64, limit int) ([]Event, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var list []Event
 	for _, e := range o.rows {
-		if e.Stream == stream && len(list) < limit {
+		if e.Stream == stream && e.Seq > after && len(list) < limit {
 			list = append(list, e)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // Source is the transactional outbox that events are taken from.
 type Source interface {
 	// Pending lists events of a stream ("inbound" or "status") that are not
-	// marked yet, oldest first.
-	Pending(ctx context.Context, stream string, limit int) ([]Event, error)
+	// marked yet and have a Seq above after, oldest first.
+	Pending(ctx context.Context, stream string, after int64, limit int) ([]Event, error)
 	// Mark says that the events up to Seq upTo are in the stream, the last of
 	// them with sequence streamSeq.
 	Mark(ctx context.Context, stream string, upTo int64, streamSeq uint64) error
@@ -134,20 +134,15 @@ func (p *publisher) round(ctx context.Context) (more bool, err error) {
 		p.synced, p.epoch = true, epoch
 		p.rounds++
 	}
-	limit := inFlight + p.unmarked
-	events, err := p.src.Pending(ctx, p.stream, limit)
+	events, err := p.src.Pending(ctx, p.stream, p.done, inFlight)
 	if err != nil {
 		return false, fmt.Errorf("read the outbox: %w", err)
 	}
-	full := len(events) == limit
-	for len(events) > 0 && events[0].Seq <= p.done {
-		events = events[1:]
-	}
 	if len(events) == 0 {
 		p.bus.fault(p.stream, "")
-		return full, nil
+		return false, nil
 	}
-	if err := p.publish(ctx, events[:min(len(events), inFlight)]); err != nil {
+	if err := p.publish(ctx, events); err != nil {
 		p.synced = false
 		return errors.Is(err, errAgain), ignore(err, errAgain)
 	}

@@ -20,11 +20,17 @@ func (t *tx) AddEvent(e *Event) error {
 	_, err = t.exec(`INSERT INTO events (stream, seq, subject, msg_id, type, source, about, payload, at)
 		VALUES (?,?,?,?,?,?,?,?,?)`, e.Stream, seq, e.Subject, e.MsgID, e.Type, e.Source, e.About,
 		blob(t.seal.seal(payloadPlace(e.Stream, seq), e.Payload)), us(e.At))
-	return err
+	if err != nil {
+		return err
+	}
+	added := *e
+	added.At = stored(e.At)
+	t.events = append(t.events, &added)
+	return nil
 }
 
 // PendingEvents implements [Events].
-func (t *tx) PendingEvents(stream string, limit int) ([]*Event, error) {
+func (t *tx) PendingEvents(stream string, after int64, limit int) ([]*Event, error) {
 	var out []*Event
 	err := t.query(func(r scanner) error {
 		e := &Event{Stream: stream}
@@ -38,8 +44,8 @@ func (t *tx) PendingEvents(stream string, limit int) ([]*Event, error) {
 		}
 		out = append(out, e)
 		return nil
-	}, `SELECT seq, subject, msg_id, type, source, about, payload, at FROM events WHERE stream=? ORDER BY seq LIMIT ?`,
-		stream, limit)
+	}, `SELECT seq, subject, msg_id, type, source, about, payload, at FROM events WHERE stream=? AND seq>? ORDER BY seq LIMIT ?`,
+		stream, after, limit)
 	return out, err
 }
 
@@ -48,6 +54,7 @@ func (t *tx) MarkEvents(stream string, upTo int64, streamSeq uint64) error {
 	if _, err := t.exec(`DELETE FROM events WHERE stream=? AND seq<=?`, stream, upTo); err != nil {
 		return err
 	}
+	t.marks = append(t.marks, mark{stream, upTo})
 	return t.SetEventMark(stream, upTo, streamSeq)
 }
 
@@ -85,5 +92,8 @@ func (t *tx) CountEvents() (map[string]int, error) {
 // DeleteEvents implements [Events].
 func (t *tx) DeleteEvents(about string) (int, error) {
 	n, err := t.exec(`DELETE FROM events WHERE about<>'' AND about=?`, about)
+	if n > 0 {
+		t.gone = append(t.gone, about)
+	}
 	return int(n), err
 }

@@ -138,12 +138,11 @@ func (t *tx) ListInbound(q InboundQuery) ([]*Inbound, error) {
 
 // LastInboundSeq implements [Inbox]: the last seq given, 0 when none was.
 func (t *tx) LastInboundSeq() (int64, error) {
-	var n int64
-	err := t.row([]any{&n}, `SELECT last FROM sequences WHERE name='inbound'`)
-	if errors.Is(err, ErrNotFound) {
-		return 0, nil
+	s, err := t.sequence("inbound")
+	if err != nil {
+		return 0, err
 	}
-	return n, err
+	return s.last, nil
 }
 
 // DeleteInbound implements [Inbox].

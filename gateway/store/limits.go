@@ -2,6 +2,8 @@ package store
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,6 +15,41 @@ func (t *tx) Counter(kind, subject string, window time.Time) (int, error) {
 		return 0, nil
 	}
 	return n, err
+}
+
+// Counters implements [Limits]. Each window is one branch of a UNION ALL.
+func (t *tx) Counters(subject string, windows []Window) ([]int, error) {
+	out := make([]int, len(windows))
+	if len(windows) == 0 {
+		return out, nil
+	}
+	var branches []string
+	var args []any
+	for i, w := range windows {
+		branches = append(branches, fmt.Sprintf("SELECT %d, n FROM counters WHERE time_window=? AND kind=? AND subject=?", i))
+		args = append(args, us(w.Start), w.Kind, subject)
+	}
+	return out, t.query(func(r scanner) error {
+		var i, n int
+		err := r.Scan(&i, &n)
+		out[i] = n
+		return err
+	}, strings.Join(branches, " UNION ALL "), args...)
+}
+
+// AddCounters implements [Limits].
+func (t *tx) AddCounters(subject string, windows []Window, n int) error {
+	if len(windows) == 0 {
+		return nil
+	}
+	var args []any
+	for _, w := range windows {
+		args = append(args, us(w.Start), w.Kind, subject, n)
+	}
+	_, err := t.exec(`INSERT INTO counters (time_window, kind, subject, n) VALUES (?, ?, ?, ?)`+
+		strings.Repeat(", (?, ?, ?, ?)", len(windows)-1)+
+		` ON CONFLICT (time_window, kind, subject) DO UPDATE SET n=counters.n+excluded.n`, args...)
+	return err
 }
 
 // AddCounter implements [Limits].

@@ -14,7 +14,7 @@ const messageColumns = `id, api_key, otp_id, recipient, encoding, priority, rout
 const insertMessage = `INSERT INTO messages (` + messageColumns + `, body)
 	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
-const selectMessage = `SELECT ` + messageColumns + `, body IS NOT NULL FROM messages`
+const selectMessage = `SELECT ` + messageColumns + `, body FROM messages`
 
 func textPlace(id string) string { return "messages/body/" + id }
 
@@ -45,35 +45,49 @@ func (t *tx) InsertMessage(m *Message) error {
 	return err
 }
 
-func scanMessage(r scanner, m *Message) error {
-	return r.Scan(&m.ID, &m.Key, &m.OTPID, &m.To, &m.Encoding, &m.Priority, &m.Route, (*list)(&m.Via), &m.State,
+func scanMessage(r scanner, m *Message, body *[]byte) error {
+	err := r.Scan(&m.ID, &m.Key, &m.OTPID, &m.To, &m.Encoding, &m.Priority, &m.Route, (*list)(&m.Via), &m.State,
 		&m.Final, &m.Rev, &m.OnUnknown, &m.Report, &m.Ref, (*raw)(&m.Metadata), &m.Reference, &m.Wide,
 		(*usec)(&m.CreatedAt), (*usec)(&m.SendAt), (*usec)(&m.DeadlineAt), (*usec)(&m.NotBefore),
 		(*usec)(&m.DueAt), (*usec)(&m.EndedAt), (*usec)(&m.TextUntil), &m.Submissions, &m.Attempts, &m.Resends,
-		&m.PossibleDuplicate, &m.Simulated, &m.Held, &m.Line, &m.ICCID, &m.Error, &m.HasText)
+		&m.PossibleDuplicate, &m.Simulated, &m.Held, &m.Line, &m.ICCID, &m.Error, body)
+	m.HasText = len(*body) > 0
+	return err
 }
 
 // messages reads messages with their parts.
 func (t *tx) messages(query string, args ...any) ([]*Message, error) {
+	if err := t.writeRevs(); err != nil {
+		return nil, err
+	}
 	var out []*Message
+	var bodies [][]byte
 	err := t.query(func(r scanner) error {
-		m := new(Message)
-		out = append(out, m)
-		return scanMessage(r, m)
+		m, body := new(Message), []byte(nil)
+		err := scanMessage(r, m, &body)
+		out, bodies = append(out, m), append(bodies, body)
+		return err
 	}, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range out {
+	for i, m := range out {
 		if m.Parts, err = t.parts(m.ID); err != nil {
 			return nil, err
 		}
+		t.known.keepMessage(m, bodies[i])
 	}
 	return out, nil
 }
 
 // Message implements [Messages].
 func (t *tx) Message(id string) (*Message, error) {
+	if err := t.check(false); err != nil {
+		return nil, err
+	}
+	if m := t.known.message(id); m != nil {
+		return m, nil
+	}
 	ms, err := t.messages(selectMessage+` WHERE id=?`, id)
 	if err != nil {
 		return nil, err
@@ -86,8 +100,13 @@ func (t *tx) Message(id string) (*Message, error) {
 
 // MessageText implements [Messages].
 func (t *tx) MessageText(id string) (string, error) {
+	if err := t.check(false); err != nil {
+		return "", err
+	}
 	var sealed []byte
-	if err := t.row([]any{&sealed}, `SELECT body FROM messages WHERE id=?`, id); err != nil {
+	if k := t.known.messages[id]; k != nil {
+		sealed = k.body
+	} else if err := t.row([]any{&sealed}, `SELECT body FROM messages WHERE id=?`, id); err != nil {
 		return "", err
 	}
 	text, err := t.seal.open(textPlace(id), sealed)
@@ -124,6 +143,9 @@ func (t *tx) ChangeMessage(id string, from []State, c MessageChange) (bool, erro
 	if err != nil || n == 0 {
 		return false, err
 	}
+	if k := t.known.messages[id]; k != nil {
+		c.apply(&k.m)
+	}
 	t.raise(id)
 	if c.State == nil && c.History == nil {
 		return true, nil
@@ -154,14 +176,43 @@ func (t *tx) changeHistory(id string, c MessageChange) error {
 	return t.addHistory(id, h)
 }
 
-// raise remembers that the rev of a message was raised: once per commit is
-// enough for those who wait for it.
+// raise remembers that the rev of a message was raised in its row: once per
+// commit is enough for those who wait for it. What raiseLater has promised is
+// kept by it.
 func (t *tx) raise(id string) {
 	if t.raised == nil {
 		t.raised = make(map[string]bool)
 	}
+	if k := t.known.messages[id]; k != nil && !t.unraised[id] {
+		k.m.Rev++
+	}
+	delete(t.unraised, id)
 	t.raised[id] = true
 	t.Notify(id)
+}
+
+// raiseLater raises the rev of a message with its next change, at the latest
+// at the end of the update, unless it was raised already.
+func (t *tx) raiseLater(id string) {
+	if t.raised[id] {
+		return
+	}
+	t.raise(id)
+	if t.unraised == nil {
+		t.unraised = make(map[string]bool)
+	}
+	t.unraised[id] = true
+}
+
+// writeRevs writes what raiseLater has promised.
+func (t *tx) writeRevs() error {
+	for id := range t.unraised {
+		if _, err := t.exec(`UPDATE messages SET rev=rev+1 WHERE id=?`, id); err != nil {
+			return err
+		}
+		delete(t.unraised, id)
+	}
+	return nil
 }
 
 const insertHistory = `INSERT INTO history (message_id, n, state, at, line, part, error, note) `
@@ -209,6 +260,8 @@ func (t *tx) DeleteMessage(id string) error {
 	if n == 0 {
 		return ErrNotFound
 	}
+	delete(t.known.messages, id)
+	delete(t.unraised, id)
 	t.Notify(id)
 	return nil
 }
@@ -220,6 +273,9 @@ func (t *tx) EraseText(id string) error {
 		return err
 	}
 	if n > 0 {
+		if k := t.known.messages[id]; k != nil {
+			k.body, k.m.HasText = nil, false
+		}
 		t.raise(id)
 		return nil
 	}
@@ -237,6 +293,7 @@ func (t *tx) ErasableTexts(now time.Time, limit int) ([]string, error) {
 func (t *tx) PurgeMessages(before time.Time, limit int) (int, error) {
 	n, err := t.exec(`DELETE FROM messages WHERE id IN
 		(SELECT id FROM messages WHERE final=1 AND ended_at<? ORDER BY ended_at LIMIT ?)`, us(before), limit)
+	t.known.forgetMessages()
 	return int(n), err
 }
 

@@ -34,11 +34,20 @@ func (t *tx) otp(where string, args ...any) (*OTP, error) {
 	if err := t.row(o.fields(), selectOTP+where, args...); err != nil {
 		return nil, err
 	}
+	t.known.keepOTP(&o)
 	return &o, nil
 }
 
 // OTP implements [OTPs].
-func (t *tx) OTP(id string) (*OTP, error) { return t.otp(`id=?`, id) }
+func (t *tx) OTP(id string) (*OTP, error) {
+	if err := t.check(false); err != nil {
+		return nil, err
+	}
+	if o := t.known.otp(id); o != nil {
+		return o, nil
+	}
+	return t.otp(`id=?`, id)
+}
 
 // PendingOTP implements [OTPs].
 func (t *tx) PendingOTP(key, purpose, to string) (*OTP, error) {
@@ -71,6 +80,10 @@ func (t *tx) ChangeOTP(id string, from []OTPState, c OTPChange) (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
+	if o := t.known.otps[id]; o != nil {
+		c.apply(o)
+		o.Rev++
+	}
 	t.Notify(id)
 	return true, nil
 }
@@ -81,6 +94,10 @@ func (t *tx) CountTry(id string, now time.Time) (*OTP, bool, error) {
 		WHERE id=? AND state='pending' AND expires_at>? AND attempts_used<max_attempts`, id, us(now))
 	if err != nil || n == 0 {
 		return nil, false, err
+	}
+	if o := t.known.otps[id]; o != nil {
+		o.AttemptsUsed++
+		o.Rev++
 	}
 	t.Notify(id)
 	o, err := t.OTP(id)
@@ -101,6 +118,7 @@ func (t *tx) NextOTPExpiry() (time.Time, error) {
 func (t *tx) PurgeOTPs(endedBefore time.Time, limit int) (int, error) {
 	n, err := t.exec(`DELETE FROM otps WHERE id IN
 		(SELECT id FROM otps WHERE state<>'pending' AND ended_at<? ORDER BY ended_at LIMIT ?)`, us(endedBefore), limit)
+	t.known.forgetOTPs()
 	return int(n), err
 }
 
@@ -119,6 +137,7 @@ func (t *tx) DeleteOTP(id string) error {
 	if n == 0 {
 		return ErrNotFound
 	}
+	delete(t.known.otps, id)
 	t.Notify(id)
 	return nil
 }

@@ -59,13 +59,14 @@ func (t *tx) ChangePart(id string, index int, from []State, c PartChange) (bool,
 			return false, err
 		}
 	}
-	if t.raised[id] {
-		return true, nil
+	if k := t.known.messages[id]; k != nil {
+		for i := range k.m.Parts {
+			if k.m.Parts[i].Index == index {
+				c.apply(&k.m.Parts[i])
+			}
+		}
 	}
-	if _, err := t.exec(`UPDATE messages SET rev=rev+1 WHERE id=?`, id); err != nil {
-		return false, err
-	}
-	t.raise(id)
+	t.raiseLater(id)
 	return true, nil
 }
 

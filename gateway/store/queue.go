@@ -230,6 +230,7 @@ func (t *tx) hold(held bool) (int, error) {
 	}
 	ids, err := t.strings(`UPDATE messages SET held=?, rev=rev+1 WHERE state='queued' AND held=? RETURNING id`,
 		flag(held), flag(!held))
+	t.known.forgetMessages()
 	for _, id := range ids {
 		t.raise(id)
 	}

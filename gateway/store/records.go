@@ -232,6 +232,12 @@ type OTPChange struct {
 	Simulated     *bool
 }
 
+// Window is a span of time that something of a kind is counted in.
+type Window struct {
+	Kind  string
+	Start time.Time
+}
+
 // NumberFailures counts failed verifications of one number in a row.
 type NumberFailures struct {
 	Count     int

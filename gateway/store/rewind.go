@@ -5,6 +5,7 @@ import "time"
 // Rewind implements [Lines]. Messages move as a whole, so that what was left
 // of their lifetime is left; the rest is set to the latest time it can have.
 func (t *tx) Rewind(to time.Time, l RewindLimits) error {
+	t.known = known{}
 	now, text, report, wait := us(to), us(to.Add(l.Text)), us(to.Add(l.Report)), us(to.Add(l.Wait))
 	for _, s := range []struct {
 		sql  string

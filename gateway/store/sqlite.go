@@ -45,6 +45,7 @@ type sqliteStore struct {
 	views  chan *conn // idle reading connections; nil for one not opened yet
 	stats  stats
 	checks checkpointer
+	recent recent
 	copies sync.Mutex // held while a copy pins the log
 
 	closing chan struct{}

@@ -24,8 +24,11 @@ type Store interface {
 	// Update runs fn in a write transaction and commits it durably. Several
 	// callers may share one commit; an error of fn undoes only its own
 	// changes and comes back as it is; a panic becomes an error. fn must not
-	// block, must not call the Store, and must not keep tx. When ctx ends
-	// before its turn nothing is done; later the outcome is waited for.
+	// block, must not call the Store, and must not keep tx. It may be run
+	// again when another update had to be undone: only its last run counts, so
+	// it sets what it leaves behind and adds to nothing; see [Tx.After]. When
+	// ctx ends before its turn nothing is done; later the outcome is waited
+	// for.
 	//
 	// step names the commit for tests and measures, such as "accept-otp".
 	// Errors: what fn returned, [ErrFull] when the disk has no room for the
@@ -34,6 +37,11 @@ type Store interface {
 
 	// View runs fn on a consistent snapshot. Changes through tx fail.
 	View(ctx context.Context, fn func(tx Tx) error) error
+
+	// Unpublished lists events of a stream that are not marked as published
+	// and have a seq above after, oldest first. It takes no transaction while
+	// the caller keeps up with what is committed.
+	Unpublished(ctx context.Context, stream string, after int64, limit int) ([]*Event, error)
 
 	// Checkpoint moves the log into the database and truncates it, so that
 	// what was erased is nowhere on the disk any more.
@@ -87,6 +95,11 @@ type Tx interface {
 	// Notify asks that the named thing's watchers be woken after the commit;
 	// see [Options.Notify]. Changes of messages and OTPs do it by themselves.
 	Notify(id string)
+
+	// After has fn called when the changes are durable, before Update
+	// returns; never when they are undone. It must not block and must not
+	// call the Store.
+	After(fn func())
 }
 
 // Messages are the outbound messages, their parts and their history.
@@ -218,6 +231,10 @@ type OTPs interface {
 type Limits interface {
 	// Counter reads the counter of a kind, subject and window.
 	Counter(kind, subject string, window time.Time) (int, error)
+	// Counters reads the counters of a subject in several windows, in their
+	// order; AddCounters adds n to each.
+	Counters(subject string, windows []Window) ([]int, error)
+	AddCounters(subject string, windows []Window, n int) error
 	// AddCounter adds n and returns the new value.
 	AddCounter(kind, subject string, window time.Time, n int) (int, error)
 	// AddMoment records one event; Moments lists those at or after since,
@@ -279,8 +296,9 @@ type Events interface {
 	// AddEvent adds an event in the same commit as the change it tells of,
 	// and sets e.Seq. A seq of a stream is never given again.
 	AddEvent(e *Event) error
-	// PendingEvents lists unpublished events of a stream, oldest first.
-	PendingEvents(stream string, limit int) ([]*Event, error)
+	// PendingEvents lists unpublished events of a stream with a seq above
+	// after, oldest first.
+	PendingEvents(stream string, after int64, limit int) ([]*Event, error)
 	// MarkEvents removes the events up to seq upTo of the stream as published
 	// and remembers the sequence of the last one in the broker's stream.
 	MarkEvents(stream string, upTo int64, streamSeq uint64) error

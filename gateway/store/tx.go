@@ -20,9 +20,28 @@ type tx struct {
 	seal     *sealer
 	readOnly bool
 	ended    bool
-	lost     error           // the whole transaction cannot be committed any more
-	ids      []string        // to notify
+	changed  bool  // it changed a row, or failed at it
+	lost     error // the whole transaction cannot be committed any more
+	seqs     sequences
+	known    known
+	effects                  // once it is durable
 	raised   map[string]bool // messages whose rev this transaction raised
+	unraised map[string]bool // of them, those whose row does not say so yet
+}
+
+// effects are what follows from an update once it is durable.
+type effects struct {
+	ids    []string // to notify
+	events []*Event // added
+	gone   []string // events about these were deleted
+	marks  []mark
+	after  []func()
+}
+
+// mark says up to where the events of a stream were published.
+type mark struct {
+	stream string
+	upTo   int64
 }
 
 // Notify wakes the watchers of id after the commit; see [Tx]. A step tells of
@@ -33,6 +52,9 @@ func (t *tx) Notify(id string) {
 		t.ids = append(t.ids, id)
 	}
 }
+
+// After has fn called once the transaction is durable; see [Tx].
+func (t *tx) After(fn func()) { t.after = append(t.after, fn) }
 
 func (t *tx) check(change bool) error {
 	if t.ended {
@@ -59,6 +81,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	n, err := t.c.exec(query, args...)
+	t.changed = t.changed || n > 0 || err != nil
 	return n, t.note(err)
 }
 
@@ -105,21 +128,6 @@ func (t *tx) moment(query string, args ...any) (time.Time, error) {
 	var at time.Time
 	err := t.row([]any{(*usec)(&at)}, query, args...)
 	return at, err
-}
-
-// next takes the next number of a sequence. Its row stays locked until the
-// commit, so numbers become visible in their order.
-func (t *tx) next(sequence string) (int64, error) {
-	// Changing and then reading a row costs less than RETURNING, for which
-	// SQLite makes a temporary table.
-	_, err := t.exec(`INSERT INTO sequences (name, last) VALUES (?, 1)
-		ON CONFLICT (name) DO UPDATE SET last=sequences.last+1`, sequence)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	err = t.row([]any{&n}, `SELECT last FROM sequences WHERE name=?`, sequence)
-	return n, err
 }
 
 // us is a time as it is stored: unix microseconds, 0 for the zero time.

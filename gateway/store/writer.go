@@ -19,7 +19,7 @@ type update struct {
 	fn   func(tx Tx) error
 	task func(w *writer) error // outside any transaction; instead of fn
 	err  error
-	ids  []string // to notify
+	effects
 	done chan struct{}
 }
 
@@ -118,6 +118,7 @@ type writer struct {
 	s     *sqliteStore
 	c     *conn // nil after it was lost, until it is opened again
 	batch []*update
+	seqs  sequences // of the open transaction
 }
 
 // write is the writer's loop. It survives a Goexit in an update, such as
@@ -193,51 +194,97 @@ func (w *writer) run() {
 		u.err = u.task(w)
 		return
 	}
-	good := 0
-	for _, u := range w.batch {
-		if err := w.runOne(u, good == 0); err != nil {
-			w.abandon(err)
-			return
-		}
-		if u.err == nil {
-			good++
-		}
+	good, err := w.runAll()
+	if err == nil && good > 0 {
+		err = w.seqs.store(w.c)
+	}
+	if err != nil {
+		w.abandon(err)
+		return
 	}
 	if good > 0 {
 		w.commit(good)
 	}
 }
 
-// runOne runs one update: the first in the transaction itself, the others in
-// savepoints, which cost more. It returns an error when the whole transaction
-// is lost; what failed by itself is undone and has its own error.
-func (w *writer) runOne(u *update, first bool) error {
-	begin, undo, end := sqliteBegin, sqliteRollback, ""
-	if !first {
+// runAll runs the batch in one transaction and counts what succeeded. A
+// savepoint costs more than most updates, so there are none until an update
+// fails that changed something; then those before it are run again.
+func (w *writer) runAll() (good int, err error) {
+	save := false
+	for i, u := range w.batch {
+		clean, err := w.runOne(u, good == 0, save)
+		if err != nil {
+			return 0, err
+		}
+		if u.err == nil {
+			good++
+		}
+		if clean {
+			continue
+		}
+		if _, err := w.c.exec(sqliteRollback); err != nil {
+			return 0, err
+		}
+		good, save = 0, true
+		for _, before := range w.batch[:i] {
+			if before.err != nil {
+				continue
+			}
+			if _, err := w.runOne(before, good == 0, true); err != nil {
+				return 0, err
+			}
+			if before.err == nil {
+				good++
+			}
+		}
+	}
+	return good, nil
+}
+
+// runOne runs one update: the first begins the transaction and ends it when it
+// fails, the others may have savepoints. It returns an error when the whole
+// transaction is lost. What failed by itself has its own error; it is not
+// clean when what it changed is still there.
+func (w *writer) runOne(u *update, first, save bool) (clean bool, err error) {
+	begin, undo, end := "", "", ""
+	switch {
+	case first:
+		begin, undo = sqliteBegin, sqliteRollback
+		w.seqs = make(sequences)
+	case save:
 		begin, undo, end = "SAVEPOINT step", "ROLLBACK TO SAVEPOINT step", "RELEASE SAVEPOINT step"
 	}
-	if _, err := w.c.exec(begin); err != nil {
-		return fmt.Errorf("store: begin: %w", err)
+	if err := w.do(begin); err != nil {
+		return false, fmt.Errorf("store: begin: %w", err)
 	}
-	t := &tx{c: w.c, seal: w.s.seal}
-	u.err = w.call(t, u)
+	t := &tx{c: w.c, seal: w.s.seal, seqs: w.seqs}
+	if u.err = w.call(t, u); u.err == nil {
+		u.err = t.writeRevs()
+	}
 	t.ended = true
 	if t.lost != nil {
 		if u.err == nil {
 			u.err = t.lost
 		}
-		return t.lost
+		return false, t.lost
 	}
-	u.ids = t.ids
-	if u.err != nil {
-		if _, err := w.c.exec(undo); err != nil {
-			return err
-		}
+	u.effects = t.effects
+	if u.err == nil {
+		return true, w.do(end)
 	}
-	if end == "" {
+	if err := w.do(undo); err != nil {
+		return false, err
+	}
+	return undo != "" || !t.changed, w.do(end)
+}
+
+// do runs a statement of the transaction; "" is none.
+func (w *writer) do(query string) error {
+	if query == "" {
 		return nil
 	}
-	_, err := w.c.exec(end)
+	_, err := w.c.exec(query)
 	return err
 }
 
@@ -270,16 +317,18 @@ func (w *writer) commit(good int) {
 	}
 	w.s.stats.committed(good, time.Since(began))
 	w.hook("after")
-	if w.s.o.Notify == nil {
-		return
-	}
 	var ids []string
 	for _, u := range w.batch {
-		if u.err == nil {
-			ids = append(ids, u.ids...)
+		if u.err != nil {
+			continue
 		}
+		w.s.recent.committed(&u.effects)
+		for _, fn := range u.after {
+			fn()
+		}
+		ids = append(ids, u.ids...)
 	}
-	if len(ids) > 0 {
+	if len(ids) > 0 && w.s.o.Notify != nil {
 		w.s.o.Notify(ids)
 	}
 }

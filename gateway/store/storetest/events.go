@@ -23,14 +23,14 @@ var eventTests = map[string]func(t *testing.T, open Open){
 			addEvent(t, s, "inbound", "in_1")
 		}
 		pending := func(limit int) (out []int64) {
-			for _, e := range view(t, s, func(tx store.Tx) ([]*store.Event, error) { return tx.PendingEvents("status", limit) }) {
+			for _, e := range view(t, s, func(tx store.Tx) ([]*store.Event, error) { return tx.PendingEvents("status", 0, limit) }) {
 				out = append(out, e.Seq)
 			}
 			return out
 		}
 		equal(t, "pending", pending(9), all)
 		equal(t, "limit", pending(2), all[:2])
-		first := view(t, s, func(tx store.Tx) ([]*store.Event, error) { return tx.PendingEvents("status", 1) })[0]
+		first := view(t, s, func(tx store.Tx) ([]*store.Event, error) { return tx.PendingEvents("status", 0, 1) })[0]
 		equal(t, "event", *first, store.Event{Seq: all[0], Stream: "status", Subject: "sms.msg_1", MsgID: "id", Type: "t",
 			Source: "/s", About: "msg_1", Payload: []byte(`{"a":1}`), At: at(1)})
 		mark := func() (out [2]int64) {

@@ -19,7 +19,15 @@ var limitTests = map[string]func(t *testing.T, open Open){
 			return view(t, s, func(tx store.Tx) (int, error) { return tx.Counter(kind, subject, window) })
 		}
 		equal(t, "read", []int{read("k", "a", at(0)), read("k", "x", at(0))}, []int{2, 0})
-		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeLimits(at(60)) }), 3)
+		windows := []store.Window{{Kind: "k", Start: at(0)}, {Kind: "m", Start: at(0)}, {Kind: "l", Start: at(0)}}
+		several := func(subject string) []int {
+			return view(t, s, func(tx store.Tx) ([]int, error) { return tx.Counters(subject, windows) })
+		}
+		equal(t, "several", several("a"), []int{2, 0, 1})
+		update(t, s, func(tx store.Tx) error { return tx.AddCounters("a", windows[:2], 3) })
+		equal(t, "several more", [][]int{several("a"), several("b")}, [][]int{{5, 3, 1}, {1, 0, 0}})
+		update(t, s, func(tx store.Tx) error { return tx.AddCounters("a", windows[:2], -3) })
+		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeLimits(at(60)) }), 4)
 		equal(t, "left", []int{read("k", "a", at(0)), read("k", "a", at(60))}, []int{0, 1})
 	},
 	"moments are listed from a time on": func(t *testing.T, open Open) {

@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"event", eventTests},
 		{"line", lineTests},
 		{"rewind", rewindTests},
+		{"known", knownTests},
 		{"race", raceTests},
 	}
 	for _, g := range groups {
