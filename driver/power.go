@@ -1,0 +1,99 @@
+package driver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Power is a command of the operator that takes the power from a modem and
+// gives it back, such as `uhubctl -l 1-1 -p 2 -a cycle`. It runs without a
+// shell, in a process group of its own.
+type Power struct {
+	Argv    []string
+	Env     []string      // added to that of this process
+	Timeout time.Duration // 0 means 60 s; then the whole group is killed
+	Log     *slog.Logger  // gets what the command prints, masked; nil for silence
+}
+
+const (
+	powerTimeout = time.Minute
+	powerOutput  = 4 << 10 // octets of output that are kept
+)
+
+// Cycle runs the command. An error says that it could not be run, took too
+// long, or ended with another status than 0.
+func (p Power) Cycle(ctx context.Context) error {
+	if len(p.Argv) == 0 {
+		return errors.New("power command: none is configured")
+	}
+	limit := p.Timeout
+	if limit <= 0 {
+		limit = powerTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
+	out := &clipped{limit: powerOutput}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), p.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = time.Second // for pipes that a grandchild holds open
+	err := cmd.Run()
+	if p.Log != nil {
+		for line := range strings.Lines(out.kept.String()) {
+			p.Log.Info("power command", "command", p.Argv[0], "says", maskDigits(printable(line)))
+		}
+	}
+	switch {
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return fmt.Errorf("power command %s: not done after %s", p.Argv[0], limit)
+	case err != nil:
+		return fmt.Errorf("power command %s: %w", p.Argv[0], err)
+	}
+	return nil
+}
+
+// clipped keeps the beginning of what is written to it.
+type clipped struct {
+	kept  bytes.Buffer
+	limit int
+}
+
+func (c *clipped) Write(b []byte) (int, error) {
+	if room := c.limit - c.kept.Len(); room > 0 {
+		c.kept.Write(b[:min(room, len(b))])
+	}
+	return len(b), nil
+}
+
+// printable replaces what could forge a line of a log.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(s))
+}
+
+var errReadOnly error = unix.EROFS
+
+// inode tells one plug from another: the kernel makes a new node each time.
+func inode(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Ino
+	}
+	return 0
+}

@@ -1,0 +1,248 @@
+package driver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRadioGoesOffAndOn(t *testing.T) {
+	for name, row := range map[string]struct {
+		refuses []string // AT+CFUN=…, one refusal each
+		want    []string
+	}{
+		"as it should":      {nil, []string{"AT+CFUN=4", "AT+CFUN=1"}},
+		"without mode 4":    {[]string{"+CFUN=4"}, []string{"AT+CFUN=4", "AT+CFUN=0", "AT+CFUN=1"}},
+		"busy for a moment": {[]string{"+CFUN=1"}, []string{"AT+CFUN=4", "AT+CFUN=1", "AT+CFUN=1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t)
+			m := p.open(func(o *Options) { o.CommandTimeout = time.Second })
+			refuses := row.refuses
+			p.on("+CFUN", func(p *peer, cmd string) {
+				if i := slices.Index(refuses, cmd); i >= 0 {
+					refuses = slices.Delete(refuses, i, i+1)
+					p.send("\r\n+CME ERROR: 515\r\n")
+					return
+				}
+				p.ok()
+			})
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			if err := m.CycleRadio(ctx); err != nil {
+				t.Fatal(err)
+			}
+			commands, _ := p.seen()
+			if got := commands[len(commands)-len(row.want):]; !slices.Equal(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// Whoever gives up half way must not leave the modem without its radio.
+func TestRadioComesBackAfterCancel(t *testing.T) {
+	p := newPeer(t)
+	m := p.open(func(o *Options) { o.CommandTimeout = time.Second })
+	ctx, cancel := context.WithCancel(context.Background())
+	p.on("+CFUN", func(p *peer, cmd string) { cancel(); p.ok() })
+	if err := m.CycleRadio(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if commands, _ := p.seen(); commands[len(commands)-1] != "AT+CFUN=1" {
+		t.Errorf("the last command was %s", commands[len(commands)-1])
+	}
+}
+
+func TestResetOfASilentModem(t *testing.T) {
+	p := newPeer(t)
+	p.says("", "", "+CFUN", "+CGSN")
+	quectel := Identity{Manufacturer: "Quectel", Model: "EC25"}
+	if err := ResetSilent(context.Background(), p.options(), quectel); err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.Equal(p.commands, []string{"AT+CFUN=1,1"}) || p.escapes != 1 {
+		t.Errorf("the modem got %q and %d escapes", p.commands, p.escapes)
+	}
+}
+
+func TestNoResetWhereItDoesHarm(t *testing.T) {
+	p := newPeer(t)
+	for _, id := range []Identity{{Manufacturer: "huawei", Model: "E173"}, {Manufacturer: "ZTE", Model: "MF190"}, {Manufacturer: "Peer"}, {}} {
+		if err := ResetSilent(context.Background(), p.options(), id); !errors.Is(err, ErrNoReset) || CanReset(id) {
+			t.Errorf("%+v: got %v, can reset %v", id, err, CanReset(id))
+		}
+	}
+	if commands, _ := p.seen(); len(commands) > 0 {
+		t.Errorf("the modem got %q", commands)
+	}
+}
+
+// sysfs makes the part of sysfs that a tty on USB has: a hub, on it a device,
+// on that an interface with the tty.
+func sysfs(t *testing.T, tty string) (root, device string) {
+	t.Helper()
+	root = t.TempDir()
+	hub := filepath.Join(root, "devices/pci0000:00/usb1")
+	device = filepath.Join(hub, "1-1")
+	port := filepath.Join(device, "1-1:1.2", tty)
+	for _, dir := range []string{port, filepath.Join(root, "class/tty", tty)} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, text := range map[string]string{
+		filepath.Join(hub, "idVendor"): "1d6b\n", filepath.Join(hub, "authorized"): "1\n",
+		filepath.Join(device, "idVendor"): "2c7c\n", filepath.Join(device, "authorized"): "1\n",
+		filepath.Join(device, "1-1:1.2/authorized"): "1\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(port, filepath.Join(root, "class/tty", tty, "device")); err != nil {
+		t.Fatal(err)
+	}
+	return root, device
+}
+
+func TestUSBResetOfTheDeviceAlone(t *testing.T) {
+	node := filepath.Join(t.TempDir(), "ttyUSB2")
+	if err := os.WriteFile(node, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "by-id")
+	if err := os.Symlink(node, link); err != nil {
+		t.Fatal(err)
+	}
+	root, device := sysfs(t, "ttyUSB2")
+	var seen []string
+	stop := make(chan struct{})
+	watched := make(chan struct{})
+	go func() { // as udev would
+		defer close(watched)
+		for {
+			b, _ := os.ReadFile(filepath.Join(device, "authorized"))
+			if s := strings.TrimSpace(string(b)); s != "" && (len(seen) == 0 || seen[len(seen)-1] != s) {
+				seen = append(seen, s)
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), usbOff/4) // it comes back all the same
+	defer cancel()
+	if err := ResetUSB(ctx, root, link); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(20*time.Millisecond, func() { close(stop) })
+	<-watched
+	if !slices.Equal(seen, []string{"1", "0", "1"}) {
+		t.Errorf("authorized was %q", seen)
+	}
+	for _, other := range []string{filepath.Dir(device), filepath.Join(device, "1-1:1.2")} {
+		if b, _ := os.ReadFile(filepath.Join(other, "authorized")); string(b) != "1\n" {
+			t.Errorf("%s was touched", filepath.Base(other))
+		}
+	}
+}
+
+func TestUSBResetOfWhatIsNoUSB(t *testing.T) {
+	p := newPeer(t)
+	root, _ := sysfs(t, "ttyUSB2")
+	if err := ResetUSB(context.Background(), root, p.path); !errors.Is(err, ErrNotUSB) {
+		t.Errorf("a pty: %v", err)
+	}
+	if err := ResetUSB(context.Background(), root, filepath.Join(t.TempDir(), "gone")); !errors.Is(err, ErrNoPort) {
+		t.Errorf("no port: %v", err)
+	}
+}
+
+func TestPlugChangesWithThePort(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "modem")
+	if got := Plug(link); got != "" {
+		t.Errorf("nothing is %q", got)
+	}
+	a, b := newPeer(t), newPeer(t)
+	names := map[string]bool{}
+	for _, p := range []*peer{a, b} {
+		_ = os.Remove(link)
+		if err := os.Symlink(p.path, link); err != nil {
+			t.Fatal(err)
+		}
+		names[Plug(link)] = true
+		if Plug(link) != Plug(link) {
+			t.Error("the name does not last")
+		}
+	}
+	if len(names) != 2 || names[""] {
+		t.Errorf("got %v", names)
+	}
+}
+
+func TestPowerCommand(t *testing.T) {
+	var log bytes.Buffer
+	p := Power{
+		Argv: []string{"sh", "-c", `printf 'port %s of 4479001234 is off\r\n\033[31mred\n' "$PORT"; exit $CODE`},
+		Env:  []string{"PORT=2", "CODE=0"}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	if err := p.Cycle(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s := log.String(); !strings.Contains(s, "port 2 of … is off") || strings.Contains(s, "4479") || strings.Contains(s, `\x1b`) || strings.Count(s, "\n") != 2 {
+		t.Errorf("log: %s", s)
+	}
+	p.Env = []string{"PORT=2", "CODE=3"}
+	if err := p.Cycle(context.Background()); err == nil || !strings.Contains(err.Error(), "status 3") {
+		t.Errorf("status 3: %v", err)
+	}
+	if err := (Power{Argv: []string{filepath.Join(t.TempDir(), "none")}}).Cycle(context.Background()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no such command: %v", err)
+	}
+	if err := (Power{}).Cycle(context.Background()); err == nil {
+		t.Error("no command is no error")
+	}
+}
+
+// A command that hangs, and what it has started, is ended; what floods is cut.
+func TestPowerCommandIsBounded(t *testing.T) {
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	p := Power{Argv: []string{"sh", "-c", "sleep 300 & echo $! >" + pidFile + "; yes flood"}, Timeout: 500 * time.Millisecond}
+	err := p.Cycle(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "not done after 500ms") {
+		t.Errorf("got %v", err)
+	}
+	pid, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Skip("the machine is too slow to start a command in time")
+	}
+	settled(t, "children", 0, func() int {
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return 0
+		}
+		return 1
+	})
+	out := &clipped{limit: 10}
+	for range 3 {
+		if n, err := out.Write([]byte("seven77")); n != 7 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if out.kept.Len() != 10 {
+		t.Errorf("%d octets are kept", out.kept.Len())
+	}
+}
