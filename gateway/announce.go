@@ -89,6 +89,9 @@ type lineBody struct {
 	Event     string    `json:"event"`
 	At        time.Time `json:"at"`
 	Detail    string    `json:"detail,omitempty"`
+	Cause     string    `json:"cause,omitempty"` // of a recovery, as Step and Result
+	Step      string    `json:"step,omitempty"`
+	Result    string    `json:"result,omitempty"`
 	Simulated bool      `json:"simulated"`
 }
 
@@ -165,6 +168,17 @@ func (g *Gateway) lineEvent(tx store.Tx, l *line, event, detail string, now time
 		Stream: streamStatus, Subject: "modem." + l.o.Name + "." + event, Type: "modemgate.line." + event + ".v1",
 		Source: g.ceSource(l.o.Name), At: now,
 	}, lineBody{Schema: 1, Line: l.o.Name, Event: event, At: now, Detail: detail, Simulated: l.o.Simulated})
+}
+
+// recoveryEvent tells of a step of recovery and what came of it.
+func (g *Gateway) recoveryEvent(tx store.Tx, l *line, i Incident) error {
+	return g.addEvent(tx, &store.Event{
+		Stream: streamStatus, Subject: "modem." + l.o.Name + ".recovery", Type: "modemgate.line.recovery.v1",
+		Source: g.ceSource(l.o.Name), At: i.At,
+	}, lineBody{
+		Schema: 1, Line: l.o.Name, Event: "recovery", At: i.At, Detail: i.Detail, Cause: i.Cause, Step: i.Step, Result: i.Result,
+		Simulated: l.o.Simulated,
+	})
 }
 
 // source lets the publishers, one for each stream, read the transactional

@@ -49,6 +49,9 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 	checked := time.Now()
 	for {
 		l.heart.beat()
+		if l.orderDue() {
+			return errOrdered
+		}
 		if l.want.Swap(false) {
 			if err := l.drain(ctx, m); err != nil {
 				return err
@@ -102,7 +105,10 @@ func (l *line) work(ctx context.Context, m Modem, poll <-chan time.Time) (time.T
 			l.want.Store(true)
 		default:
 		}
-		c, next, err = l.record(ctx, c, mr, sendErr)
+		to := c.m.To
+		if c, next, err = l.record(ctx, c, mr, sendErr); l.sendJudged(to, sendErr) && err == nil && ctx.Err() == nil {
+			return next, errMute
+		}
 		select {
 		case <-m.Done():
 			if c == nil {
@@ -263,7 +269,7 @@ func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, tim
 }
 
 // send hands one part to the modem.
-func (l *line) send(ctx context.Context, m Modem, c *claim) (int, error) {
+func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) {
 	left := c.m.DeadlineAt.Sub(l.g.clock.now())
 	if left <= 0 {
 		return 0, &driver.SendError{Fate: driver.NotSent, Code: "expired", Err: errExpired}
@@ -279,7 +285,13 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (int, error) {
 	}
 	began := time.Now()
 	l.submitted.Store(true)
-	mr, err := m.Send(ctx, driver.Submission{
+	defer func() {
+		l.ladder.answer = time.Time{}
+		if se := (*driver.SendError)(nil); errors.As(err, &se) && se.Fate == driver.Unknown && se.Code == "gone" {
+			l.ladder.answer = began.Add(l.g.o.Recovery.Answer)
+		}
+	}()
+	mr, err = m.Send(ctx, driver.Submission{
 		TPDU: enc.Parts[c.part-1], More: c.part < len(c.m.Parts),
 		AtPrompt: func() error {
 			switch {

@@ -70,6 +70,7 @@ type LineOptions struct {
 	PerMinute int    // SMS parts
 	PerDay    int
 	Simulated bool
+	Rescue    Rescue // what else can be done for its modem
 
 	// Open opens the modem of the line. An error that wraps
 	// [driver.ErrNoPort] means that it is not plugged in, a [*MismatchError]
@@ -123,7 +124,8 @@ type Options struct {
 	ShutdownWait        time.Duration         // for +CMGS at the end; 0: 20 s
 	Poll                time.Duration         // safety net of the inbox; 0: 30 s
 	Grace               time.Duration         // for late answers after a start; 0: 60 s
-	Hook                func(point string)    // for tests; may be nil
+	Recovery            RecoveryOptions
+	Hook                func(point string) // for tests; may be nil
 	Log                 *slog.Logger
 }
 
@@ -219,6 +221,7 @@ func setDefaults(o *Options) {
 	set(&o.ShutdownWait, 20*time.Second)
 	set(&o.Poll, 30*time.Second)
 	set(&o.Grace, 60*time.Second)
+	o.Recovery.setDefaults()
 	if o.Hook == nil {
 		o.Hook = func(string) {}
 	}

@@ -41,10 +41,15 @@ type line struct {
 
 	// Owned by keep.
 	current *store.Message // long message with parts still to send
-	waiting *time.Timer    // for another reading of the SIM, since the store took nothing
+	ladder  ladder
+	waiting *time.Timer // for another reading of the SIM, since the store took nothing
+
+	order   atomic.Pointer[string] // a step of recovery that was asked for
+	ordered chan struct{}          // wakes a line that waits for its modem
 
 	mu       sync.Mutex
 	state    LineStatus
+	recovery RecoveryStatus
 	identity driver.Identity
 	block    blockade
 }
@@ -58,7 +63,7 @@ type blockade struct {
 }
 
 func newLine(g *Gateway, o LineOptions) *line {
-	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1)}
+	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1)}
 	l.heart.beat()
 	l.state = LineStatus{Name: o.Name, State: "starting", Detail: "the modem is being opened and set up", Since: g.started, Simulated: o.Simulated, Port: o.Port, Number: o.Number}
 	return l
@@ -110,10 +115,17 @@ func (l *line) keep(ctx context.Context) error {
 			l.setState("stopped", "")
 			return nil
 		}
-		if time.Since(began) > quietSession {
+		lasted := time.Since(began)
+		if lasted > quietSession {
 			n = 0
 		}
-		l.down(err)
+		if !errors.Is(err, errOrdered) {
+			l.down(err)
+		}
+		if l.rescue(ctx, err, lasted) {
+			n = -1
+			continue
+		}
 		wait := min(openBackoff<<min(n, 10), openBackoffMax)
 		if errors.Is(err, driver.ErrNoPort) {
 			wait = min(wait, absentEvery)
@@ -138,6 +150,7 @@ func (l *line) rest(ctx context.Context, wait time.Duration, err error) {
 	case <-ctx.Done():
 	case <-changed:
 	case <-time.After(wait):
+	case <-l.ordered:
 	}
 }
 
@@ -160,6 +173,7 @@ func (l *line) session(ctx context.Context) (err error) {
 	if err := l.up(ctx, m.Identity()); err != nil {
 		return err
 	}
+	l.opened()
 	var wg sync.WaitGroup
 	wg.Go(func() { l.listen(ctx, m) })
 	defer wg.Wait()

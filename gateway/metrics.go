@@ -18,6 +18,7 @@ type metrics struct {
 	messages *prometheus.CounterVec
 	otp      *prometheus.CounterVec
 	inbound  *prometheus.CounterVec
+	recovery *prometheus.CounterVec
 	lastIn   *prometheus.GaugeVec
 
 	mu    sync.Mutex
@@ -38,8 +39,9 @@ func newMetrics(g *Gateway) *metrics {
 	m.messages = counter("modemgate_messages_total", "Messages by the state they entered.", "state")
 	m.otp = counter("modemgate_otp_total", "One-time passwords by what happened: created, resent, approved, wrong, blocked, expired, canceled, failed, locked.", "result")
 	m.inbound = counter("modemgate_inbound_total", "Received SMS.", "line")
+	m.recovery = counter("modemgate_recovery_total", "Steps taken for modems that did not work, by what came of them.", "line", "step", "result")
 	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
-	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.lastIn, m)
+	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m)
 	return m
 }
 

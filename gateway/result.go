@@ -26,7 +26,7 @@ func (l *line) record(ctx context.Context, c *claim, mr int, sendErr error) (nex
 				return err
 			}
 			now := l.g.clock.now()
-			if sendErr != nil || tries > 0 || ctx.Err() != nil || l.want.Load() {
+			if sendErr != nil || tries > 0 || ctx.Err() != nil || l.want.Load() || l.order.Load() != nil {
 				due = now // first this, alone; then what follows from it
 				return nil
 			}
@@ -150,7 +150,7 @@ func (l *line) notSent(tx store.Tx, m *store.Message, part int, se *driver.SendE
 		return "", err
 	}
 	unsure := 0
-	if se.Class == driver.Unsure {
+	if se.Class == driver.Unsure && !l.suspected(m.To, se) { // else it is the modem's failure, not the message's
 		if unsure, err = rounds(tx, m.ID, se.Code); err != nil {
 			return "", err
 		}
@@ -209,6 +209,13 @@ func (l *line) blockFor(code string, now time.Time) {
 	l.block.until, l.block.why = now.Add(l.block.step), code
 	l.state.LastError = code
 	l.log.Warn("the network refuses this line; it does not send for a while", "code", code, "wait", l.block.step)
+}
+
+// blockUntil is blockFor with a given end.
+func (l *line) blockUntil(until time.Time, why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.block.until, l.block.why = until, why
 }
 
 func (l *line) unblock() {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/modemgate/modemgate/gateway/phone"
@@ -124,11 +125,15 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	s := l.state
 	s.Storage = append([]StorageStatus(nil), s.Storage...)
 	block := l.block
+	s.Recovery = l.recovery
+	s.Recovery.Incidents = slices.Clone(s.Recovery.Incidents)
 	l.mu.Unlock()
 	l.g.metrics.counters(&s)
 	switch {
 	case s.Paused && s.State == "up":
 		s.State, s.Detail = "paused", "it receives and does not send: POST /v1/lines/"+s.Name+"/resume lets it send"
+	case s.State == "up" && now.Before(block.until) && s.Recovery.Step == StepNone:
+		s.Detail = fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", block.why, block.until.Format(time.RFC3339))
 	case s.State == "up" && now.Before(block.until):
 		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", block.why, block.until.Format(time.RFC3339))
 	}

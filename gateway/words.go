@@ -126,7 +126,7 @@ type InboundPage struct {
 // LineStatus is the state of one line.
 type LineStatus struct {
 	Name         string
-	State        string // starting, up, paused, absent, no-network, sim-…, failed, stopped
+	State        string // starting, up, paused, absent, no-network, sim-…, failed, recovering, out-of-service, stopped
 	Since        time.Time
 	Detail       string // what is wrong and what to do; "" when up
 	Paused       bool
@@ -150,6 +150,7 @@ type LineStatus struct {
 	Restarts     uint64
 	PartsToday   int // counted against limits.per_day
 	LastError    string
+	Recovery     RecoveryStatus
 }
 
 // StorageStatus is the fill of one SMS memory.

@@ -1,0 +1,407 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// The ladder of recovery: what is done for a modem that does not work, step
+// by step, each judged before the next. It runs in the line's own goroutine,
+// between two sessions, so no submission is ever in flight when it acts. An
+// absent modem, a locked SIM and a network that refuses are states and never
+// lead here.
+
+// Steps of the ladder, in their order.
+const (
+	StepReopen = "reopen" // ESC, Ctrl-Z and the port anew; what every session begins with
+	StepRadio  = "radio"  // radio off and on
+	StepReset  = "reset"  // the modem's own restart command
+	StepUSB    = "usb"    // its USB device off and on
+	StepPower  = "power"  // the operator's power command
+	StepNone   = "out-of-service"
+)
+
+// Causes of a recovery.
+const (
+	CauseSilent = "silent"      // it does not answer
+	CauseMute   = "cannot-send" // it answers and no send succeeds
+	CauseAsked  = "asked"       // somebody asked for a reset
+)
+
+// Results of a step.
+const (
+	ResultCured       = "cured"        // it works again
+	ResultAnswers     = "answers"      // it answers and is registered; the next send shows the rest
+	ResultInVain      = "in-vain"      // nothing has changed
+	ResultNotPossible = "not-possible" // there is no such means for this modem here
+	ResultOpen        = "open"         // of out-of-service: the line rests
+)
+
+// climbing are the steps beyond reopening.
+var climbing = []string{StepRadio, StepReset, StepUSB, StepPower}
+
+// Rescue is how to act on a modem from outside its session. What is nil is
+// not possible here.
+type Rescue struct {
+	// Plug names what is plugged in; "" is nothing, another name another plug.
+	Plug func() string
+	// Reset tells a modem that does not answer to restart.
+	Reset func(ctx context.Context, id driver.Identity) error
+	// USB takes its USB device off the bus and puts it back.
+	USB func(ctx context.Context) error
+	// Power takes its power and gives it back.
+	Power func(ctx context.Context) error
+}
+
+// RecoveryOptions are the patience of the ladder. Zero values take the
+// defaults.
+type RecoveryOptions struct {
+	Strikes int           // sessions in a row that end in silence, or sends in vain, before the first step; 3
+	Return  time.Duration // for a modem to answer and register after a step; 90 s
+	Well    time.Duration // of service after which the ladder begins from below; 10 min
+	Rest    time.Duration // out of service after the first ladder in vain, doubled each time; 1 min
+	RestMax time.Duration // 30 min
+	Answer  time.Duration // how long after a submission its answer may still come; 150 s
+}
+
+func (o *RecoveryOptions) setDefaults() {
+	if o.Strikes == 0 {
+		o.Strikes = 3
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		usual time.Duration
+	}{
+		{&o.Return, 90 * time.Second}, {&o.Well, 10 * time.Minute}, {&o.Rest, time.Minute},
+		{&o.RestMax, 30 * time.Minute}, {&o.Answer, 150 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.usual
+		}
+	}
+}
+
+// Incident is one step of a recovery and what came of it.
+type Incident struct {
+	At     time.Time
+	Cause  string
+	Step   string
+	Result string
+	Detail string
+	Took   time.Duration
+}
+
+// maxIncidents is how many a line remembers.
+const maxIncidents = 10
+
+// RecoveryStatus is what a line's ladder does at present.
+type RecoveryStatus struct {
+	Cause     string    // "" when nothing is wrong
+	Step      string    // under way, or under judgement by the next send; "" for none
+	RetryAt   time.Time // when a line out of service is tried again; zero when it is in service
+	Incidents []Incident
+}
+
+// ladder is the state of a line's recovery. It is owned by keep.
+type ladder struct {
+	cause   string
+	strikes int // sessions in a row that ended in silence
+	shut    int // opens in a row that found a silent modem
+	next    int // index in climbing of the next step
+	rounds  int // whole ladders in vain
+	vain    vainSends
+	trial   *Incident // judged by the next sends
+	plug    string    // what was plugged in when there last was trouble
+	answer  time.Time // until then a submission may still be answered
+}
+
+// vainSends are sends in a row that the modem failed by itself.
+type vainSends struct {
+	n       int
+	numbers map[string]bool // whom they were for
+}
+
+var (
+	errMute    = errors.New("the modem answers and cannot send")
+	errOrdered = errors.New("a reset was asked for")
+)
+
+// silent says whether an end of a session, or an open in vain, means that the
+// modem is there and does not answer.
+func silent(err error) bool {
+	return errors.Is(err, driver.ErrSilent) || errors.Is(err, driver.ErrTimeout) || errors.Is(err, driver.ErrGone)
+}
+
+// rescue looks at why a session ended and climbs the ladder if it is time to.
+// It says whether it has done anything; then the modem is opened at once.
+func (l *line) rescue(ctx context.Context, err error, lasted time.Duration) bool {
+	r := &l.ladder
+	if errors.Is(err, driver.ErrNoPort) {
+		l.order.Store(nil)
+		l.forgive() // another plug is another modem, or a fresh one
+		return false
+	}
+	if l.orderDue() {
+		return l.obey(ctx)
+	}
+	mute := errors.Is(err, errMute)
+	if !mute && !silent(err) {
+		return false
+	}
+	if mute {
+		return l.climb(ctx, CauseMute)
+	}
+	if plug := l.plug(); lasted > quietSession || plug != r.plug {
+		r.strikes, r.plug = 0, plug
+	}
+	if lasted > l.g.o.Recovery.Well && r.cause != CauseMute {
+		r.next, r.rounds = 0, 0
+	}
+	r.strikes++
+	if errors.Is(err, driver.ErrSilent) {
+		r.shut++
+	}
+	if r.strikes < l.strikesLeft() {
+		return false
+	}
+	if time.Now().Before(r.answer) { // opening it is all that does not disturb it
+		l.log.Debug("no step before a submission can no longer be answered", "until", r.answer)
+		return false
+	}
+	return l.climb(ctx, CauseSilent)
+}
+
+// opened notes that a session has begun.
+func (l *line) opened() {
+	if l.ladder.shut > 0 {
+		l.incident(Incident{Cause: CauseSilent, Step: StepReopen, Result: ResultCured, Detail: fmt.Sprintf("silent before: %d times", l.ladder.shut)})
+	}
+	l.ladder.shut = 0
+}
+
+// strikesLeft is how many silent sessions it takes: fewer once a whole ladder
+// was in vain.
+func (l *line) strikesLeft() int {
+	if l.ladder.rounds > 0 {
+		return 1
+	}
+	return l.g.o.Recovery.Strikes
+}
+
+// climb takes steps until one helps. When none is left the line rests.
+func (l *line) climb(ctx context.Context, cause string) bool {
+	r := &l.ladder
+	r.cause = cause
+	defer func() { r.plug = l.plug() }()
+	if cause == CauseSilent && r.next == 0 {
+		l.incident(Incident{Cause: cause, Step: StepReopen, Result: ResultInVain, Detail: fmt.Sprintf("opened %d times", r.strikes)})
+	}
+	if r.trial != nil {
+		l.judged(ResultInVain, "the next sends failed too")
+	}
+	for ours := false; r.next < len(climbing); {
+		if !ours && l.absent() {
+			l.forgive()
+			return true
+		}
+		step := climbing[r.next]
+		r.next++
+		i := l.step(ctx, cause, step)
+		if ctx.Err() != nil {
+			return true
+		}
+		if i.Result == ResultNotPossible {
+			continue
+		}
+		l.incident(i)
+		switch i.Result {
+		case ResultAnswers:
+			r.trial, r.vain, r.strikes = &i, vainSends{}, 0
+			return true
+		case ResultCured:
+			r.cause, r.strikes, r.shut = "", 0, 0
+			return true
+		}
+		ours = l.absent() // it left by what we did, and more of it may bring it back
+	}
+	r.rounds, r.next, r.strikes, r.trial, r.vain = r.rounds+1, 0, 0, nil, vainSends{}
+	l.rest(ctx, cause)
+	return true
+}
+
+// absent says whether nothing is plugged in, as far as that can be known.
+func (l *line) absent() bool { return l.o.Rescue.Plug != nil && l.o.Rescue.Plug() == "" }
+
+// forgive starts the ladder from below.
+func (l *line) forgive() {
+	l.ladder = ladder{answer: l.ladder.answer}
+	l.showRecovery("", "", time.Time{})
+}
+
+// restFor is how long the line rests after so many ladders in vain.
+func (o RecoveryOptions) restFor(rounds int) time.Duration {
+	return min(o.Rest<<min(max(rounds-1, 0), 10), o.RestMax)
+}
+
+// rest is the open breaker. A modem that still answers goes on receiving and
+// only sends nothing; a silent one is left alone until the time is over,
+// somebody plugs it anew or asks for a reset.
+func (l *line) rest(ctx context.Context, cause string) {
+	wait := l.g.o.Recovery.restFor(l.ladder.rounds)
+	until := l.g.clock.now().Add(wait)
+	detail := "nothing helped: check cable, power and SIM; it is tried again at " + until.Format(time.RFC3339)
+	l.incident(Incident{Cause: cause, Step: StepNone, Result: ResultOpen, Detail: detail})
+	if cause == CauseMute {
+		l.blockUntil(until, errMute.Error())
+		l.showRecovery(cause, StepNone, until)
+		return
+	}
+	l.setState(StepNone, detail)
+	l.showRecovery(cause, StepNone, until)
+	defer l.showRecovery(cause, "", time.Time{})
+	plug := l.plug()
+	timer, look := time.NewTimer(wait), time.NewTicker(plugEvery)
+	defer timer.Stop()
+	defer look.Stop()
+	for {
+		l.heart.beat()
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-l.ordered:
+			return
+		case <-look.C:
+			if now := l.plug(); now != plug {
+				l.forgive()
+				return
+			}
+		}
+	}
+}
+
+const plugEvery = time.Second
+
+func (l *line) plug() string {
+	if l.o.Rescue.Plug == nil {
+		return ""
+	}
+	return l.o.Rescue.Plug()
+}
+
+// sendJudged draws from the outcome of a send what it says of the modem, and
+// says whether the modem is to be taken for one that cannot send.
+func (l *line) sendJudged(to string, sendErr error) (mute bool) {
+	r := &l.ladder
+	if sendErr == nil {
+		r.vain = vainSends{}
+		if r.trial != nil {
+			l.judged(ResultCured, "the next send succeeded")
+		}
+		if r.cause == CauseMute {
+			l.forgive()
+		}
+		return false
+	}
+	var se *driver.SendError
+	if !errors.As(sendErr, &se) || !modemsFault(se) {
+		return false
+	}
+	r.vain.add(to)
+	return l.enough(r.vain)
+}
+
+func (v *vainSends) add(to string) {
+	if v.numbers == nil {
+		v.numbers = map[string]bool{}
+	}
+	v.n++
+	v.numbers[to] = true
+}
+
+// enough says whether sends in vain are the modem's doing: of more than one
+// number, unless a step is being judged by them.
+func (l *line) enough(v vainSends) bool {
+	if l.ladder.trial != nil || l.ladder.rounds > 0 {
+		return v.n >= 2
+	}
+	return v.n >= l.g.o.Recovery.Strikes && len(v.numbers) > 1
+}
+
+// suspected says whether one more failure for this number would be put down
+// to the modem and not to the message.
+func (l *line) suspected(to string, se *driver.SendError) bool {
+	if !modemsFault(se) {
+		return false
+	}
+	v := vainSends{n: l.ladder.vain.n + 1, numbers: map[string]bool{to: true}}
+	for n := range l.ladder.vain.numbers {
+		v.numbers[n] = true
+	}
+	return l.ladder.cause == CauseMute || l.enough(v)
+}
+
+// modemsFault says whether a send failed in a way that says nothing of message
+// or network: 3GPP TS 27.005 §3.2.5 codes 300, 500 and their like, a bare
+// ERROR, no prompt, no answer.
+func modemsFault(se *driver.SendError) bool {
+	if se.Code == "timeout" || se.Code == "prompt" {
+		return true
+	}
+	return se.Class == driver.Unsure && se.Code != "gone" && se.Fate != driver.Refused && !slices.Contains(networksFault, se.Code)
+}
+
+// networksFault are codes without a clear meaning that come from the network:
+// the radio works.
+var networksFault = []string{"cms-21", "cms-81", "cms-111", "cms-127", "cms-255"}
+
+// judged ends the trial of a step by the sends that followed it.
+func (l *line) judged(result, detail string) {
+	i := *l.ladder.trial
+	l.ladder.trial = nil
+	i.Result, i.Detail = result, detail
+	l.incident(i)
+}
+
+// incident makes a step known: log, metric, event, state of the line.
+func (l *line) incident(i Incident) {
+	if i.At.IsZero() {
+		i.At = l.g.clock.now()
+	}
+	log := l.log.Warn
+	if i.Result == ResultCured || i.Result == ResultAnswers {
+		log = l.log.Info
+	}
+	log("recovery", "cause", i.Cause, "step", i.Step, "result", i.Result, "detail", i.Detail, "took", i.Took.Round(time.Millisecond))
+	l.g.metrics.recovery.WithLabelValues(l.o.Name, i.Step, i.Result).Inc()
+	l.mu.Lock()
+	l.recovery.Incidents = slices.Insert(l.recovery.Incidents, 0, i)
+	l.recovery.Incidents = l.recovery.Incidents[:min(len(l.recovery.Incidents), maxIncidents)]
+	l.recovery.Cause, l.recovery.Step, l.recovery.RetryAt = i.Cause, "", time.Time{}
+	switch i.Result {
+	case ResultCured:
+		l.recovery.Cause = ""
+	case ResultAnswers:
+		l.recovery.Step = i.Step
+	}
+	l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := l.g.update(ctx, "line-recovery", func(tx store.Tx) error { return l.g.recoveryEvent(tx, l, i) })
+	if err != nil {
+		l.log.Warn("cannot record a step of recovery", "step", i.Step, "err", err)
+	}
+}
+
+func (l *line) showRecovery(cause, step string, retry time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recovery.Cause, l.recovery.Step, l.recovery.RetryAt = cause, step, retry
+}

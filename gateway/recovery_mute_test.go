@@ -1,0 +1,168 @@
+package gateway_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// hurry lets the waits between two tries pass until what is going on has an
+// end.
+func (r *rig) hurry(what string, ok func() bool) {
+	r.t.Helper()
+	r.until(what, func() bool {
+		r.pass(time.Second)
+		r.g.Notify([]string{"queue"})
+		return ok()
+	})
+}
+
+// posts accepts n messages to numbers of their own.
+func (r *rig) posts(n int) (ids []string) {
+	for i := range n {
+		ids = append(ids, r.post(gateway.NewMessage{To: fmt.Sprintf("+9995550%02d", 10+i), Text: "out"}).ID)
+	}
+	return ids
+}
+
+func (r *rig) delivered(ids []string) bool {
+	return !slices.ContainsFunc(ids, func(id string) bool {
+		m, err := r.g.Message(r.t.Context(), admin, id, gateway.Wait{})
+		return err != nil || m.State != store.Delivered
+	})
+}
+
+// A modem that answers and cannot send is no silent one: its radio is cycled,
+// no message is given up for it, and the next send proves the cure.
+func TestModemThatCannotSend(t *testing.T) {
+	s := &means{usb: nothing}
+	r := ladderRig(t, s, "generic", func(o *gateway.Options) { o.Recovery.Return = 10 * time.Second })
+	modem := r.net.Modems()[0]
+	modem.OnPoint(func(o sim.Occasion) {
+		if o.Command == "+CFUN=4" {
+			o.Modem.ClearFaults()
+		}
+	})
+	modem.Inject(sim.Fault{Kind: sim.FaultCMS, Code: 500, Times: -1})
+	ids := r.posts(3)
+	r.hurry("all are delivered", func() bool { return r.delivered(ids) })
+	r.tells("radio answers", "radio cured")
+	if s.usbs.Load() > 0 {
+		t.Error("a step was taken after the cure")
+	}
+	l, _ := r.g.Line(t.Context(), admin, "modem0")
+	if l.Recovery.Cause != "" || l.Recovery.Incidents[0].Cause != gateway.CauseMute {
+		t.Errorf("recovery: %+v", l.Recovery)
+	}
+}
+
+// Nothing helps: the line sends nothing for a while and goes on receiving; no
+// message is lost for it.
+func TestModemThatCannotSendStillReceives(t *testing.T) {
+	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Return, o.Recovery.Rest = 10*time.Second, 2*time.Minute })
+	modem := r.net.Modems()[0]
+	modem.Inject(sim.Fault{Kind: sim.FaultCMS, Code: 500, Times: -1})
+	ids := r.posts(3)
+	r.hurry("the line rests", func() bool {
+		story := r.story()
+		return len(story) > 0 && story[len(story)-1] == "out-of-service open"
+	})
+	if err := r.net.Phone(alice).Send(modem.Number(), "hello?"); err != nil {
+		t.Fatal(err)
+	}
+	r.inbound(1)
+	r.lineState("modem0", "up")
+	l, _ := r.g.Line(t.Context(), admin, "modem0")
+	if l.Recovery.Step != gateway.StepNone || !strings.Contains(l.Detail, "cannot send") {
+		t.Errorf("the line says %q, %+v", l.Detail, l.Recovery)
+	}
+	modem.ClearFaults()
+	r.hurry("all are delivered", func() bool { return r.delivered(ids) })
+	if l, _ = r.g.Line(t.Context(), admin, "modem0"); l.Recovery.Cause != "" || l.Recovery.Step != "" {
+		t.Errorf("recovery: %+v", l.Recovery)
+	}
+}
+
+// One number that always fails is the number's fault, and so is what the
+// network says.
+func TestFailuresThatAreNotTheModems(t *testing.T) {
+	for name, fault := range map[string]sim.Fault{
+		"one number":  {Kind: sim.FaultCMS, Code: 500, Times: -1},
+		"the network": {Kind: sim.FaultCMS, Code: 111, Times: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Strikes = 1 })
+			r.net.Modems()[0].Inject(fault)
+			n := map[string]int{"one number": 1, "the network": 3}[name]
+			ids := r.posts(n)
+			r.hurry("all have failed", func() bool {
+				return !slices.ContainsFunc(ids, func(id string) bool {
+					m, err := r.g.Message(r.t.Context(), admin, id, gateway.Wait{})
+					return err != nil || m.State != store.Failed
+				})
+			})
+			if story := r.story(); len(story) > 0 {
+				t.Errorf("the ladder did %q", story)
+			}
+		})
+	}
+}
+
+func TestResetByHandWaitsForTheAnswer(t *testing.T) {
+	r := newRig(t, nil, func(o *sim.Options) { o.SubmitDelay, o.Profile = 500*time.Millisecond, "quectel" })
+	modem := r.net.Modems()[0]
+	taken := make(chan struct{}, 1)
+	modem.OnPoint(func(o sim.Occasion) {
+		if o.Point == sim.PointBody {
+			select {
+			case taken <- struct{}{}:
+			default:
+			}
+		}
+	})
+	m := r.post(gateway.NewMessage{To: alice, Text: "in the air"})
+	<-taken
+	l, err := r.g.ResetLine(t.Context(), admin, "modem0", "")
+	if err != nil || l.Name != "modem0" {
+		t.Fatalf("got %+v, %v", l, err)
+	}
+	r.await(m.ID, store.Delivered)
+	r.until("the reset is done", func() bool { return slices.Equal(r.story(), []string{"reset cured"}) })
+	log := strings.Join(modem.Transcript(), "\n")
+	if sent, reset := strings.Index(log, "+CMGS: "), strings.Index(log, "+CFUN=1,1"); sent < 0 || reset < sent {
+		t.Errorf("the answer came at %d, the reset at %d:\n%s", sent, reset, log)
+	}
+	r.lineState("modem0", "up")
+	r.await(r.post(gateway.NewMessage{To: alice, Text: "after it"}).ID, store.Delivered)
+	if r.submitted(alice) != 2 {
+		t.Errorf("%d were submitted", r.submitted(alice))
+	}
+}
+
+func TestResetByHandRefused(t *testing.T) {
+	r := newRig(t, nil, nil)
+	for _, row := range []struct {
+		who        gateway.Request
+		line, step string
+		want       gateway.Code
+	}{
+		{app, "modem0", "", gateway.ScopeMissing},
+		{admin, "modem7", "", gateway.NotFound},
+		{admin, "modem0", "hammer", gateway.InvalidRequest},
+		{admin, "modem0", "reset", gateway.InvalidRequest},
+		{admin, "modem0", "usb", gateway.InvalidRequest},
+		{admin, "modem0", "power", gateway.InvalidRequest},
+		{admin, "modem0", "radio", ""},
+	} {
+		if _, err := r.g.ResetLine(t.Context(), row.who, row.line, row.step); code(err) != row.want {
+			t.Errorf("%s %q: %v", row.line, row.step, err)
+		}
+	}
+	r.until("the radio was cycled", func() bool { return slices.Equal(r.story(), []string{"radio cured"}) })
+}
