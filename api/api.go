@@ -230,6 +230,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/lines/:name", s.getLine, "", withKey},
 		{post, "/v1/lines/:name/pause", s.pauseLine, "line.pause", withKey},
 		{post, "/v1/lines/:name/resume", s.resumeLine, "line.resume", withKey},
+		{post, "/v1/lines/:name/reset", s.resetLine, "line.reset", withKey},
 		{get, "/v1/queue", s.getQueue, "", withKey},
 
 		{get, "/v1/sim/phones/:number", s.getPhone, "", withKey},

@@ -47,6 +47,20 @@ func bind(c echo.Context, dst any) ([]byte, error) {
 	return body, nil
 }
 
+// bindOptional is bind for a body that may be left out.
+func bindOptional(c echo.Context, dst any) error {
+	body, err := readBody(c)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	if f := decode(body, dst); len(f) > 0 {
+		e := refuse(gateway.InvalidRequest, "%s", summary(f))
+		e.Fields = f
+		return e
+	}
+	return nil
+}
+
 // bindNothing is for routes without members: no body, or an empty object.
 func bindNothing(c echo.Context) ([]byte, error) {
 	body, err := readBody(c)

@@ -136,6 +136,27 @@ func TestRoutesWithoutMembers(t *testing.T) {
 	}
 }
 
+func TestBodyThatMayBeLeftOut(t *testing.T) {
+	f := newFake()
+	b := start(t, f)
+	for body, step := range map[string]string{"": "", "{}": "", `{"step":"power"}`: "power"} {
+		f.mu.Lock()
+		f.calls = nil
+		f.mu.Unlock()
+		if r := b.do("POST", "/v1/lines/front/reset", body); r.status != 202 {
+			t.Fatalf("%s: %d %s", body, r.status, r.body)
+		}
+		if got := f.last(); got.method != "ResetLine" || got.args[0] != "front" || got.args[1] != step {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+	for _, body := range []string{`{"step":1}`, `{"stop":"usb"}`, `{"step":null}`, `[]`} {
+		if r := b.do("POST", "/v1/lines/front/reset", body); r.status != 400 {
+			t.Errorf("%s: %d %s", body, r.status, r.body)
+		}
+	}
+}
+
 func TestBodiesArriveWhole(t *testing.T) {
 	f := newFake()
 	b := start(t, f)

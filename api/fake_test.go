@@ -229,6 +229,16 @@ func (f *fake) ResumeLine(_ context.Context, r gateway.Request, name string) (ga
 	return frontLine, f.note("ResumeLine", r, name)
 }
 
+func (f *fake) ResetLine(_ context.Context, r gateway.Request, name, step string) (gateway.LineStatus, error) {
+	l := frontLine
+	l.State = "recovering"
+	l.Recovery = gateway.RecoveryStatus{
+		Cause: gateway.CauseSilent, Step: gateway.StepUSB, RetryAt: began,
+		Incidents: []gateway.Incident{{At: began, Cause: gateway.CauseSilent, Step: gateway.StepReset, Result: gateway.ResultInVain, Detail: "why", Took: 1500 * time.Millisecond}},
+	}
+	return l, f.note("ResetLine", r, name, step)
+}
+
 func (f *fake) Queue(_ context.Context, r gateway.Request) (gateway.QueueStatus, error) {
 	return gateway.QueueStatus{Normal: 3, OldestAt: began}, f.note("Queue", r)
 }

@@ -64,6 +64,8 @@ func TestBodies(t *testing.T) {
 		{golden: "line", method: "GET", path: "/v1/lines/front", status: 200},
 		{golden: "line-paused", method: "POST", path: "/v1/lines/front/pause", status: 200},
 		{golden: "line", method: "POST", path: "/v1/lines/front/resume", status: 200},
+		{golden: "line-reset", method: "POST", path: "/v1/lines/front/reset", body: `{"step":"usb"}`, status: 202},
+		{golden: "line-reset", method: "POST", path: "/v1/lines/front/reset", status: 202},
 		{golden: "queue", method: "GET", path: "/v1/queue", status: 200},
 		{golden: "phone", method: "GET", path: "/v1/sim/phones/+999100000001", status: 200},
 		{golden: "phone-sent", method: "POST", path: "/v1/sim/phones/%2B999100000001/send", body: `{"text":"Hi","line":"sim1"}`, status: 202},

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,6 +18,7 @@ type Lines interface {
 	Line(ctx context.Context, r gateway.Request, name string) (gateway.LineStatus, error)
 	PauseLine(ctx context.Context, r gateway.Request, name string) (gateway.LineStatus, error)
 	ResumeLine(ctx context.Context, r gateway.Request, name string) (gateway.LineStatus, error)
+	ResetLine(ctx context.Context, r gateway.Request, name, step string) (gateway.LineStatus, error)
 	Queue(ctx context.Context, r gateway.Request) (gateway.QueueStatus, error)
 }
 
@@ -36,6 +38,7 @@ type line struct {
 	Storage      []storage `json:"storage"`
 	Counters     counters  `json:"counters"`
 	LastError    string    `json:"last_error,omitempty"`
+	Recovery     *recovery `json:"recovery,omitempty"`
 }
 
 // identity is what modem and SIM say they are.
@@ -63,6 +66,30 @@ type counters struct {
 	Received   uint64 `json:"received"`
 	Restarts   uint64 `json:"restarts"`
 	PartsToday int    `json:"parts_today"`
+}
+
+// recovery is what was and is done for a modem that does not work; absent as
+// long as there was no need for it.
+type recovery struct {
+	Cause     string     `json:"cause,omitempty"`
+	Step      string     `json:"step,omitempty"`
+	RetryAt   *stamp     `json:"retry_at"`
+	Incidents []incident `json:"incidents"`
+}
+
+// incident is one step of a recovery.
+type incident struct {
+	At     stamp  `json:"at"`
+	Cause  string `json:"cause"`
+	Step   string `json:"step"`
+	Result string `json:"result"`
+	Detail string `json:"detail,omitempty"`
+	Took   string `json:"took"`
+}
+
+// resetLine is the body of POST /v1/lines/{name}/reset, which may be left out.
+type resetLine struct {
+	Step word `json:"step,omitempty"`
 }
 
 type queue struct {
@@ -137,6 +164,19 @@ func (s *Server) pauseLine(c echo.Context) error { return changeLine(c, s.gw.Pau
 
 func (s *Server) resumeLine(c echo.Context) error { return changeLine(c, s.gw.ResumeLine) }
 
+func (s *Server) resetLine(c echo.Context) error {
+	var in resetLine
+	if err := bindOptional(c, &in); err != nil {
+		return err
+	}
+	l, err := s.gw.ResetLine(c.Request().Context(), request(c), c.Param("name"), string(in.Step))
+	if err != nil {
+		return err
+	}
+	about(c, l.Name)
+	return answer(c, http.StatusAccepted, lineBody(l))
+}
+
 func changeLine(c echo.Context, ask func(context.Context, gateway.Request, string) (gateway.LineStatus, error)) error {
 	if _, err := bindNothing(c); err != nil {
 		return err
@@ -192,7 +232,22 @@ func lineBody(l gateway.LineStatus) line {
 			Sent: l.Sent, Failed: l.Failed, Unknown: l.Unknown, Received: l.Received, Restarts: l.Restarts,
 			PartsToday: l.PartsToday,
 		},
-		LastError: l.LastError,
+		LastError: l.LastError, Recovery: recoveryBody(l.Recovery),
+	}
+}
+
+func recoveryBody(r gateway.RecoveryStatus) *recovery {
+	if r.Cause == "" && len(r.Incidents) == 0 {
+		return nil
+	}
+	return &recovery{
+		Cause: r.Cause, Step: r.Step, RetryAt: stampOrNull(r.RetryAt),
+		Incidents: each(r.Incidents, func(i gateway.Incident) incident {
+			return incident{
+				At: stamp{i.At}, Cause: i.Cause, Step: i.Step, Result: i.Result, Detail: i.Detail,
+				Took: i.Took.Round(time.Millisecond).String(),
+			}
+		}),
 	}
 }
 

@@ -21,6 +21,7 @@ var wireTypes = map[string]any{
 	"NewOTP": newOTP{}, "Try": try{}, "NumberTry": numberTry{}, "Verdict": verdict{}, "OTP": otp{}, "Delivery": delivery{},
 	"Inbound": inbound{}, "InboundPage": page[inbound]{}, "Cursor": cursor{},
 	"Line": line{}, "Identity": identity{}, "Storage": storage{}, "Counters": counters{}, "LinePage": page[line]{},
+	"Recovery": recovery{}, "Incident": incident{}, "ResetLine": resetLine{},
 	"Queue": queue{}, "Status": status{}, "NATSStatus": natsStatus{}, "StoreStatus": storeStatus{},
 	"SimText": simText{}, "SimPage": page[simText]{}, "SimSend": simSend{}, "SimSent": simSent{},
 	"NewKey": newKey{}, "Key": key{}, "MadeKey": madeKey{}, "KeyPage": page[key]{},

@@ -66,6 +66,7 @@ type Modems struct {
 	Auto          *bool    `yaml:"auto,omitempty"` // nil: not written; see Adopt
 	Simulate      int      `yaml:"simulate"`       // number of simulated modems
 	SubmitTimeout Duration `yaml:"submit_timeout"` // how long +CMGS may take
+	PowerCycle    []string `yaml:"power_cycle"`    // command that takes a modem's power and gives it back
 	List          []Line   `yaml:"list"`
 	Routes        []Route  `yaml:"routes"`
 }
@@ -94,14 +95,16 @@ func (m Modems) Names() []string {
 
 // Line is one listed modem.
 type Line struct {
-	Name    string     `yaml:"name"`
-	Port    string     `yaml:"port,omitempty"`
-	IMEI    string     `yaml:"imei,omitempty"`
-	ICCID   string     `yaml:"iccid,omitempty"`
-	USBPath string     `yaml:"usb_path,omitempty"`
-	Number  string     `yaml:"number,omitempty"` // E.164, when the SIM does not know it
-	PINFile string     `yaml:"pin_file,omitempty"`
-	Limits  LineLimits `yaml:"limits"`
+	Name    string `yaml:"name"`
+	Port    string `yaml:"port,omitempty"`
+	IMEI    string `yaml:"imei,omitempty"`
+	ICCID   string `yaml:"iccid,omitempty"`
+	USBPath string `yaml:"usb_path,omitempty"`
+	Number  string `yaml:"number,omitempty"` // E.164, when the SIM does not know it
+	PINFile string `yaml:"pin_file,omitempty"`
+
+	PowerCycle []string   `yaml:"power_cycle,omitempty"` // instead of that of Modems
+	Limits     LineLimits `yaml:"limits"`
 }
 
 // LineLimits bound what one line sends, in SMS parts.

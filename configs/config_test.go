@@ -51,6 +51,7 @@ func TestExampleInComments(t *testing.T) {
 	want := []Line{{
 		Name: "front", Port: "/dev/serial/by-id/usb-HUAWEI_Technology_HUAWEI_Mobile-if03-port0",
 		Number: "+447700900001", Limits: DefaultLineLimits(),
+		PowerCycle: []string{"uhubctl", "-l", "1-1", "-p", "2", "-a", "cycle"},
 	}}
 	if !reflect.DeepEqual(c.Modems.List, want) {
 		t.Errorf("list is %+v, want %+v", c.Modems.List, want)
@@ -227,6 +228,26 @@ func TestAdoptAndNames(t *testing.T) {
 		if x.m.Adopt() != x.adopt || !slices.Equal(x.m.Names(), x.names) {
 			t.Errorf("%+v: adopt %v, names %q", x.m, x.m.Adopt(), x.m.Names())
 		}
+	}
+}
+
+func TestPowerCommandIsChecked(t *testing.T) {
+	yaml := `
+modems:
+  power_cycle: ["uhubctl -l 1"]
+  list:
+    - {name: a, port: /dev/a, power_cycle: ["", x]}
+    - {name: b, port: /dev/b, power_cycle: [./cycle]}
+    - {name: c, port: /dev/c, power_cycle: [/opt/cycle, "port 2; $(reboot)"]}
+`
+	_, _, err := load(Default(), []byte(yaml), nil, nil)
+	var got []string
+	for _, f := range Faults(err) {
+		got = append(got, f.Path)
+	}
+	want := []string{"modems.power_cycle", "modems.list[0].power_cycle", "modems.list[1].power_cycle"}
+	if !slices.Equal(got, want) {
+		t.Errorf("faults at %q, want %q: %v", got, want, err)
 	}
 }
 

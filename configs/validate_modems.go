@@ -30,6 +30,7 @@ func (v *checks) modems(m Modems) {
 	}
 	// 3GPP TS 27.005 gives no figure; network and SIM timers add up to minutes.
 	v.span("modems.submit_timeout", m.SubmitTimeout, time.Minute, 5*time.Minute)
+	v.command("modems.power_cycle", m.PowerCycle)
 	names, ports := map[string]string{}, map[string]string{}
 	for i, l := range m.List {
 		path := fmt.Sprintf("modems.list[%d]", i)
@@ -43,6 +44,7 @@ func (v *checks) modems(m Modems) {
 		if l.PINFile != "" {
 			v.add(path+".pin_file", "PIN entry is not built yet; switch off the PIN of the SIM and remove this")
 		}
+		v.command(path+".power_cycle", l.PowerCycle)
 		v.count(path+".limits.per_minute", l.Limits.PerMinute, maxCount)
 		v.count(path+".limits.per_day", l.Limits.PerDay, maxCount)
 	}
@@ -69,6 +71,28 @@ func (v *checks) unique(path, s string, taken map[string]string) {
 		return
 	}
 	taken[s] = path
+}
+
+// maxArguments bounds a command, maxArgument each word of it in octets.
+const maxArguments, maxArgument = 32, 1024
+
+// command checks the words of a command that runs without a shell.
+func (v *checks) command(path string, argv []string) {
+	if len(argv) > maxArguments {
+		v.addf(path, "has more than %d words; put them into a script", maxArguments)
+	}
+	for i, word := range argv {
+		switch {
+		case i == 0 && strings.ContainsAny(word, " \t"):
+			v.addf(path, `%s is no name of a program; write each word by itself, such as ["uhubctl", "-l", "1-1"]`, quote(word))
+		case i == 0 && word == "":
+			v.add(path, `begins with an empty word; name a program, such as ["uhubctl", "-l", "1-1"]`)
+		case i == 0 && strings.Contains(word, "/") && !filepath.IsAbs(word):
+			v.addf(path, "%s is neither a name nor an absolute path", quote(word))
+		case len(word) > maxArgument:
+			v.addf(fmt.Sprintf("%s[%d]", path, i), "is longer than %d octets", maxArgument)
+		}
+	}
 }
 
 // device wants exactly one of the ways to say which modem a line is.

@@ -44,8 +44,8 @@ type line struct {
 	ladder  ladder
 	waiting *time.Timer // for another reading of the SIM, since the store took nothing
 
-	order   atomic.Pointer[string] // a step of recovery that was asked for
-	ordered chan struct{}          // wakes a line that waits for its modem
+	order   atomic.Pointer[[]string] // steps of recovery of which one was asked for
+	ordered chan struct{}            // wakes a line that waits for its modem
 
 	mu       sync.Mutex
 	state    LineStatus

@@ -28,19 +28,19 @@ func (g *Gateway) ResetLine(ctx context.Context, r Request, name, step string) (
 		return LineStatus{}, refuse(NoLine, "the modem is not plugged in: there is nothing to reset")
 	}
 	possible := l.possible()
-	switch {
-	case step == "":
-		step = possible[0]
-	case !slices.Contains(possible, step):
+	if step != "" && !slices.Contains(possible, step) {
 		return LineStatus{}, invalid("/step", "%s is not possible for this modem: %s", step, whyNot[step])
 	}
-	l.order.Store(&step)
+	if step != "" {
+		possible = []string{step}
+	}
+	l.order.Store(&possible)
 	select {
 	case l.ordered <- struct{}{}:
 	default:
 	}
 	l.poke()
-	l.log.Info("reset asked for", "step", step, "key", r.Caller.Key)
+	l.log.Info("reset asked for", "steps", possible, "key", r.Caller.Key)
 	return l.status(ctx, r.Caller)
 }
 
@@ -75,13 +75,18 @@ func (l *line) orderDue() bool {
 
 // obey does what was asked for. A session of its own follows in any case.
 func (l *line) obey(ctx context.Context) bool {
-	step := l.order.Swap(nil)
-	if step == nil {
+	steps := l.order.Swap(nil)
+	if steps == nil {
 		return false
 	}
-	i := l.step(ctx, CauseAsked, *step)
-	if ctx.Err() != nil {
-		return true
+	var i Incident
+	for _, step := range *steps {
+		if i = l.step(ctx, CauseAsked, step); ctx.Err() != nil {
+			return true
+		}
+		if i.Result != ResultNotPossible {
+			break
+		}
 	}
 	l.incident(i)
 	l.showRecovery("", "", time.Time{})

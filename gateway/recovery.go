@@ -231,7 +231,7 @@ func (l *line) climb(ctx context.Context, cause string) bool {
 		ours = l.absent() // it left by what we did, and more of it may bring it back
 	}
 	r.rounds, r.next, r.strikes, r.trial, r.vain = r.rounds+1, 0, 0, nil, vainSends{}
-	l.rest(ctx, cause)
+	l.outOfService(ctx, cause)
 	return true
 }
 
@@ -249,10 +249,10 @@ func (o RecoveryOptions) restFor(rounds int) time.Duration {
 	return min(o.Rest<<min(max(rounds-1, 0), 10), o.RestMax)
 }
 
-// rest is the open breaker. A modem that still answers goes on receiving and
+// outOfService is the open breaker. A modem that still answers goes on receiving and
 // only sends nothing; a silent one is left alone until the time is over,
 // somebody plugs it anew or asks for a reset.
-func (l *line) rest(ctx context.Context, cause string) {
+func (l *line) outOfService(ctx context.Context, cause string) {
 	wait := l.g.o.Recovery.restFor(l.ladder.rounds)
 	until := l.g.clock.now().Add(wait)
 	detail := "nothing helped: check cable, power and SIM; it is tried again at " + until.Format(time.RFC3339)

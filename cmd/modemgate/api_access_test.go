@@ -124,6 +124,9 @@ var accessRules = map[string]rule{
 	"GET /v1/lines/{name}":         {path: "/v1/lines/modem1", want: withScope("status", fine)},
 	"GET /v1/queue":                {want: withScope("status", fine)},
 	"POST /v1/lines/{name}/pause":  {path: "/v1/lines/modem1/pause", want: withScope("admin", fine)},
+	"POST /v1/lines/{name}/reset": {
+		path: "/v1/lines/modem1/reset", body: says(`{"step":"radio"}`), want: withScope("admin", verdictOf{status: 202}),
+	},
 	"POST /v1/lines/{name}/resume": {path: "/v1/lines/modem1/resume", want: withScope("admin", fine)},
 
 	"POST /v1/messages": {

@@ -26,6 +26,8 @@ func (a *app) simulate(tune func(*sim.Options)) ([]gateway.LineOptions, gateway.
 	for i, m := range n.Modems() {
 		l := a.line(a.cfg.Modems.Names()[i], m.Path(), "")
 		l.Number, l.Simulated = m.Number(), true
+		l.Rescue = a.rescue(l.Name, m.Path, "", nil, a.log.With("line", l.Name))
+		l.Rescue.USB, l.Rescue.Power = nil, nil
 		l.PerMinute, l.PerDay = simLimit, simLimit
 		lines = append(lines, l)
 	}

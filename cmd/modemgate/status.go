@@ -58,6 +58,7 @@ func showStatus(w io.Writer, st statusJSON) {
 	if len(st.Lines) > 0 {
 		showLines(w, st.Lines)
 		fmt.Fprintln(w)
+		showRecovery(w, st.Lines)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "queue\t%s\n", st.Queue)
@@ -83,6 +84,27 @@ func showLines(w io.Writer, lines []lineJSON) {
 		fmt.Fprintln(t, clean(strings.Join(row, "\t")))
 	}
 	_ = t.Flush()
+}
+
+// showRecovery prints the last steps that were taken for modems that did not
+// work, if there were any.
+func showRecovery(w io.Writer, lines []lineJSON) {
+	const most = 3 // of each line
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	told := false
+	for _, l := range lines {
+		for _, i := range l.Recovery.Incidents[:min(most, len(l.Recovery.Incidents))] {
+			if !told {
+				fmt.Fprintln(t, "RECOVERY OF\tAT\tCAUSE\tSTEP\tRESULT\tDETAIL")
+			}
+			told = true
+			fmt.Fprintln(t, clean(strings.Join([]string{l.Name, when(i.At), i.Cause, i.Step, i.Result, orNone(i.Detail)}, "\t")))
+		}
+	}
+	_ = t.Flush()
+	if told {
+		fmt.Fprintln(w)
+	}
 }
 
 // rank puts the lines that need attention first.

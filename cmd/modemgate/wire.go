@@ -154,6 +154,16 @@ type lineJSON struct {
 		Unknown  uint64 `json:"unknown"`
 		Received uint64 `json:"received"`
 	} `json:"counters"`
+	Recovery struct {
+		Cause     string `json:"cause"`
+		Incidents []struct {
+			At     time.Time `json:"at"`
+			Cause  string    `json:"cause"`
+			Step   string    `json:"step"`
+			Result string    `json:"result"`
+			Detail string    `json:"detail"`
+		} `json:"incidents"`
+	} `json:"recovery"`
 }
 
 type keyJSON struct {

@@ -103,6 +103,7 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 	o := gatewayOptions(cfg, log)
 	o.Store, o.Secrets, o.Bus, o.Lines = st, secrets, a.bus, lines
 	o.Phones = phones
+	o.Recovery = a.recoveryOptions()
 	for _, set := range more {
 		set(&o)
 	}
@@ -190,6 +191,7 @@ func (a *app) openLines(tune func(*sim.Options)) ([]gateway.LineOptions, gateway
 	for _, l := range a.cfg.Modems.List {
 		lines = append(lines, a.line(l.Name, l.Port, "/var/lock"))
 		last := &lines[len(lines)-1]
+		last.Rescue = a.rescue(l.Name, func() string { return l.Port }, "/var/lock", l.PowerCycle, a.log.With("line", l.Name))
 		last.Number, last.PerMinute, last.PerDay = l.Number, l.Limits.PerMinute, l.Limits.PerDay
 	}
 	return lines, nil, nil
