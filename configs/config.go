@@ -100,8 +100,10 @@ type Line struct {
 	IMEI    string `yaml:"imei,omitempty"`
 	ICCID   string `yaml:"iccid,omitempty"`
 	USBPath string `yaml:"usb_path,omitempty"`
-	Number  string `yaml:"number,omitempty"` // E.164, when the SIM does not know it
-	PINFile string `yaml:"pin_file,omitempty"`
+	Number  string `yaml:"number,omitempty"`   // E.164, when the SIM does not know it
+	PINFile string `yaml:"pin_file,omitempty"` // see ReadPIN
+	SMSC    string `yaml:"smsc,omitempty"`     // E.164; "": the SIM's own
+	Roaming bool   `yaml:"roaming,omitempty"`  // send in foreign networks too
 
 	PowerCycle []string   `yaml:"power_cycle,omitempty"` // instead of that of Modems
 	Limits     LineLimits `yaml:"limits"`

@@ -50,7 +50,7 @@ func TestExampleInComments(t *testing.T) {
 	}
 	want := []Line{{
 		Name: "front", Port: "/dev/serial/by-id/usb-HUAWEI_Technology_HUAWEI_Mobile-if03-port0",
-		Number: "+447700900001", Limits: DefaultLineLimits(),
+		Number: "+447700900001", PINFile: "/etc/modemgate/front.pin", SMSC: "+447700900000", Limits: DefaultLineLimits(),
 		PowerCycle: []string{"uhubctl", "-l", "1-1", "-p", "2", "-a", "cycle"},
 	}}
 	if !reflect.DeepEqual(c.Modems.List, want) {

@@ -41,8 +41,11 @@ func (v *checks) modems(m Modems) {
 		if l.Number != "" && !e164.MatchString(l.Number) {
 			v.add(path+".number", `is no international number; write it in quotes, such as "+447700900001"`)
 		}
-		if l.PINFile != "" {
-			v.add(path+".pin_file", "PIN entry is not built yet; switch off the PIN of the SIM and remove this")
+		if l.PINFile != "" && !filepath.IsAbs(l.PINFile) {
+			v.addf(path+".pin_file", "%s is no absolute path such as /etc/modemgate/front.pin", quote(l.PINFile))
+		}
+		if l.SMSC != "" && !e164.MatchString(l.SMSC) {
+			v.add(path+".smsc", `is no international number; write the service centre in quotes, such as "+447700900000"`)
 		}
 		v.command(path+".power_cycle", l.PowerCycle)
 		v.count(path+".limits.per_minute", l.Limits.PerMinute, maxCount)
@@ -163,6 +166,12 @@ func (c Config) warnings() []string {
 		if portName.MatchString(l.Port) {
 			all = append(all, fmt.Sprintf("modems.list[%d].port: %s may be another modem after the next plug; "+
 				"use its link under /dev/serial/by-id or /dev/serial/by-path", i, l.Port))
+		}
+		if l.PINFile == "" {
+			continue
+		}
+		if _, err := ReadPIN(l.PINFile); err != nil {
+			all = append(all, fmt.Sprintf("modems.list[%d].pin_file: %v; until then a locked SIM stays locked", i, err))
 		}
 	}
 	for i, r := range c.Modems.Routes {

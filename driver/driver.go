@@ -33,6 +33,7 @@ type Options struct {
 	Port string // device node or a link to one
 	Baud int    // 0 means 115200
 	SMSC string // service centre in +E.164, "" for the SIM's own
+	PIN  *PIN   // unlocks a SIM that asks, nil for never
 
 	// CommandTimeout is the deadline of an ordinary command, 0 means 10 s.
 	CommandTimeout time.Duration
@@ -95,14 +96,15 @@ type Modem struct {
 	sca      []byte // service centre address of every PDU sent
 
 	// The rest belongs to whoever holds the session's turn.
-	storages []string          // memories that messages can be in, the resting one first
-	current  string            // memory that AT+CMGL and AT+CMGD act on, "" if not known
-	resting  string            // memory that stays selected between listings
-	selects  map[string]string // memory: the form of AT+CPMS= that selects it
-	total    map[string]int    // memory: number of slots
-	walk     map[string]bool   // memories where AT+CMGL does not work, read slot by slot
-	canLink  int               // AT+CMMS holds the link with this value, 0 if it cannot
-	link     bool              // it is set
+	storages   []string          // memories that messages can be in, the resting one first
+	current    string            // memory that AT+CMGL and AT+CMGD act on, "" if not known
+	resting    string            // memory that stays selected between listings
+	selects    map[string]string // memory: the form of AT+CPMS= that selects it
+	total      map[string]int    // memory: number of slots
+	tellsICCID string            // command that has read the ICCID, "" before
+	walk       map[string]bool   // memories where AT+CMGL does not work, read slot by slot
+	canLink    int               // AT+CMMS holds the link with this value, 0 if it cannot
+	link       bool              // it is set
 
 	announces bool // of new messages; written by Open alone
 }

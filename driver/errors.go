@@ -19,6 +19,8 @@ var (
 	ErrTimeout = errors.New("modem missed a deadline")
 	// ErrRebooted means that the modem restarted by itself and lost its settings.
 	ErrRebooted = errors.New("modem restarted")
+	// ErrSIMChanged means that another SIM is in the modem than at Open.
+	ErrSIMChanged = errors.New("another sim is in the modem")
 	// ErrClosed means that the modem was closed by its owner.
 	ErrClosed = errors.New("modem is closed")
 	// ErrNoPDUMode means that the modem refuses AT+CMGF=0.
@@ -26,23 +28,39 @@ var (
 )
 
 // SIMError is a stated condition of the SIM that keeps a modem from being
-// used. State is one of pin, puk, pin2, puk2, network-lock, absent, failure,
-// busy, wrong, down. The driver never tries a PIN.
+// used. State is one of pin, puk, network-lock, absent, failure, busy, wrong,
+// down. Left is how many tries of the PIN are left, -1 if nobody knows. Err is
+// the modem's own answer or says why the PIN was not entered; it may be nil.
 type SIMError struct {
 	State string
-	Err   error // the modem's own answer, may be nil
+	Left  int
+	Err   error
+}
+
+// simWords say what the states are.
+var simWords = map[string]string{
+	"pin":          "sim asks for its PIN",
+	"puk":          "sim is blocked and asks for its PUK",
+	"network-lock": "modem is locked to another network or sim",
+	"absent":       "no sim in the modem",
+	"failure":      "sim has failed or is blocked for good",
+	"busy":         "sim is still starting",
+	"wrong":        "sim is of the wrong kind for the modem",
+	"down":         "sim has no power",
 }
 
 func (e *SIMError) Error() string {
-	switch e.State {
-	case "pin":
-		return "sim needs a PIN: disable it in a phone (AT+CLCK) or enter it by hand"
-	case "puk":
-		return "sim is blocked and needs its PUK: unblock it in a phone"
-	case "absent":
-		return "no sim in the modem: insert one"
+	text := simWords[e.State]
+	if text == "" {
+		text = "sim is not usable: " + e.State
 	}
-	return "sim is not usable: " + e.State
+	if e.Left > 0 && e.State == "pin" {
+		text += fmt.Sprintf(" (%d tries left)", e.Left)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
 }
 
 func (e *SIMError) Unwrap() error { return e.Err }

@@ -16,6 +16,7 @@ type Identity struct {
 	ICCID        string
 	Number       string // the SIM's own, as far as someone wrote it into it
 	SMSC         string // service centre in use
+	NoSMSC       bool   // the SIM names no service centre and Options none: nothing can be sent
 }
 
 // readMaker identifies the modem and looks up its quirks.
@@ -38,39 +39,93 @@ func (m *Modem) readMaker(context.Context) error {
 
 // readSIM reads IMSI, ICCID and own number, each of them optional.
 func (m *Modem) readSIM(context.Context) error {
-	if lines, err := m.s.do("+CIMI"); err == nil {
+	lines, err := m.s.do("+CIMI")
+	if err == nil {
 		m.identity.IMSI = digitsIn(lines, "+CIMI:", 6, 15)
+	} else if codeOf(err) == "" {
+		return err
 	}
-	for _, cmd := range m.quirks.iccidLadder() {
-		lines, err := m.s.do(cmd)
-		if err != nil && codeOf(err) == "" {
-			return err
-		}
-		if iccid := iccidIn(lines, cmd); iccid != "" {
-			m.identity.ICCID = iccid
-			break
-		}
+	if m.identity.ICCID, err = m.readICCID(); err != nil {
+		return err
 	}
-	lines, err := m.s.do("+CNUM")
-	for _, f := range answers(lines, "+CNUM:", 2) {
-		if m.identity.Number == "" {
-			m.identity.Number = f[1]
-		}
-	}
+	lines, err = m.s.do("+CNUM")
+	m.identity.Number = ownNumber(lines)
 	return err
 }
 
-// readCentre reads the service centre's address (3GPP TS 27.005 §3.3.1).
+// readICCID reads the SIM's serial number, "" if the modem tells it in no way.
+// The command that once did is asked alone from then on.
+func (m *Modem) readICCID() (string, error) {
+	ladder := m.quirks.iccidLadder()
+	if m.tellsICCID != "" {
+		ladder = []string{m.tellsICCID}
+	}
+	for _, cmd := range ladder {
+		lines, err := m.s.do(cmd)
+		if err != nil && codeOf(err) == "" {
+			return "", err
+		}
+		if iccid := iccidIn(lines, cmd); iccid != "" {
+			m.tellsICCID = cmd
+			return iccid, nil
+		}
+	}
+	return "", nil
+}
+
+// readCentre reads the service centre, unless one is given.
 func (m *Modem) readCentre(context.Context) error {
-	m.identity.SMSC = m.o.SMSC
-	if m.o.SMSC != "" {
+	if m.identity.SMSC = m.o.SMSC; m.o.SMSC != "" {
 		return nil
 	}
+	var err error
+	m.identity.SMSC, m.identity.NoSMSC, err = m.centre()
+	return err
+}
+
+// centre reads the service centre's address (3GPP TS 27.005 §3.3.1). None is
+// true where the modem says that there is no address, not where it says
+// nothing.
+func (m *Modem) centre() (smsc string, none bool, err error) {
 	lines, err := m.s.do("+CSCA?")
 	for _, f := range answers(lines, "+CSCA:", 1) {
-		m.identity.SMSC = f[0]
+		if smsc = address(f[0], field(f, 1)); smsc == "" || strings.Trim(smsc, "+0") == "" {
+			return "", true, nil
+		}
+		return smsc, false, nil
 	}
-	return err
+	return "", false, err
+}
+
+// ownNumber reads +CNUM: [<alpha>],<number>,<type>[,…] (3GPP TS 27.007 §7.1),
+// from modems that leave the first field out too.
+func ownNumber(lines []string) string {
+	for _, f := range answers(lines, "+CNUM:", 2) {
+		for i := range min(2, len(f)-1) {
+			if n := address(f[i], f[i+1]); len(n) >= 5 {
+				return n
+			}
+		}
+	}
+	return ""
+}
+
+// address reads a number with its type of address, 145 for an international
+// one (3GPP TS 24.008 §10.5.4.7); "" if it is none.
+func address(number, toa string) string {
+	number = strings.TrimSpace(number)
+	// The digits of UCS2 are decimal digits too; no number has twenty of them.
+	if len(number) >= 20 || strings.Trim(number, "0123456789") != "" {
+		number = plainText(number)
+	}
+	digits, plus := strings.CutPrefix(number, "+")
+	if len(digits) < 3 || len(digits) > 20 || strings.Trim(digits, "0123456789") != "" {
+		return ""
+	}
+	if !plus && toa == "145" {
+		return "+" + digits
+	}
+	return number
 }
 
 // bareLine is the first line that can be an answer without a prefix, as

@@ -19,16 +19,21 @@ type step struct {
 	run  func(*Modem, context.Context) error
 }
 
-// bringUp is the sequence of Open. ATZ and AT&F are not in it: they restore
-// someone else's profile.
-var bringUp = []step{
+// wakeUp is the sequence of Open that ends with a SIM that can be used. ATZ
+// and AT&F are not in it: they restore someone else's profile.
+var wakeUp = []step{
 	{"wake the modem", true, (*Modem).wake},
 	{"echo off, verbal results", false, (*Modem).plainAnswers},
 	{"numeric errors", false, command("+CMEE=1")},
 	{"step check and IMEI", true, (*Modem).inStep},
 	{"manufacturer", false, (*Modem).readMaker},
 	{"family's own settings", false, (*Modem).familySetup},
+	{"radio on", false, (*Modem).radioOn},
 	{"sim", true, (*Modem).checkSIM},
+}
+
+// setUp is the rest of Open. A SIM that is still starting is waited for.
+var setUp = []step{
 	{"sim identity", false, (*Modem).readSIM},
 	{"no registration reports", false, command("+CREG=0")},
 	{"no GPRS registration reports", false, command("+CGREG=0")},
@@ -43,14 +48,26 @@ var bringUp = []step{
 	{"link holding", false, (*Modem).probeLink},
 }
 
-// bringUp runs the table. The session has no other user yet.
+// bringUp runs both tables. The session has no other user yet.
 func (m *Modem) bringUp(ctx context.Context) error {
 	release, err := m.s.hold(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	for _, st := range bringUp {
+	if err := m.run(ctx, wakeUp); err != nil {
+		return err
+	}
+	defer m.awaitSIM(ctx)()
+	if err := m.run(ctx, setUp); err != nil {
+		return err
+	}
+	m.s.wire.expectNoEcho()
+	return nil
+}
+
+func (m *Modem) run(ctx context.Context, steps []step) error {
+	for _, st := range steps {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("bring up %s: %s: %w", m.o.Port, st.name, err)
 		}
@@ -67,7 +84,6 @@ func (m *Modem) bringUp(ctx context.Context) error {
 			m.o.Log.Debug("modem does without", "step", st.name, "err", err)
 		}
 	}
-	m.s.wire.expectNoEcho()
 	return nil
 }
 

@@ -19,9 +19,10 @@ type session struct {
 	wire    *wire
 	at      *at.AT
 	log     *slog.Logger
-	limit   time.Duration // of an ordinary command
-	turn    chan struct{} // holds one token: whose turn it is to talk
-	imei    string        // what AT+CGSN answered, "" if it does not
+	limit   time.Duration   // of an ordinary command
+	turn    chan struct{}   // holds one token: whose turn it is to talk
+	imei    string          // what AT+CGSN answered, "" if it does not
+	starts  context.Context // of bring-up: what meets a busy SIM is repeated until it ends; nil: is not
 	onceEnd sync.Once
 	done    chan struct{} // closed when the session has ended
 	err     error         // why; written before done is closed
@@ -114,7 +115,11 @@ func (s *session) hold(ctx context.Context) (release func(), err error) {
 // caller holds the turn. A command that has begun is waited for, whatever its
 // caller's context says: its answer must not meet the next command.
 func (s *session) do(cmd string) ([]string, error) {
-	return s.doFor(cmd, s.limit)
+	lines, err := s.doFor(cmd, s.limit)
+	for s.starts != nil && simCodes[codeOf(err)] == "busy" && pause(s.starts, s.done, s.limit/20) == nil {
+		lines, err = s.doFor(cmd, s.limit)
+	}
+	return lines, err
 }
 
 func (s *session) doFor(cmd string, limit time.Duration) ([]string, error) {

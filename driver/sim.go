@@ -19,6 +19,7 @@ var simStates = map[string]string{
 	"PH-FSIM PUK": "network-lock", "PH-NET PUK": "network-lock", "PH-NETSUB PUK": "network-lock",
 	"PH-SP PUK": "network-lock", "PH-CORP PUK": "network-lock",
 	"NOT INSERTED": "absent", "SIM REMOVED": "absent", "NOT READY": "busy", "SIM BUSY": "busy", "SIM FAILURE": "failure",
+	"BLOCKED": "failure", "SIM BLOCKED": "failure", "SIM PUK BLOCKED": "failure",
 }
 
 // simCodes maps the errors of AT+CPIN?, numeric and in the words of +CMEE=2.
@@ -27,7 +28,7 @@ var simCodes = map[string]string{
 	"cme-11": "pin", "cms-311": "pin", "cme-SIM PIN REQUIRED": "pin",
 	"cme-12": "puk", "cms-316": "puk", "cme-SIM PUK REQUIRED": "puk",
 	"cme-13": "failure", "cms-313": "failure", "cme-SIM FAILURE": "failure",
-	"cme-14": "busy", "cms-314": "busy", "cme-SIM BUSY": "busy", "cme-515": "busy",
+	"cme-14": "busy", "cms-314": "busy", "cme-SIM BUSY": "busy", "cme-515": "busy", "cms-515": "busy",
 	"cme-15": "wrong", "cms-315": "wrong", "cme-SIM WRONG": "wrong",
 	"cme-5": "network-lock", "cme-6": "network-lock", "cme-7": "network-lock",
 	"cme-772": "down",
@@ -37,31 +38,49 @@ var simCodes = map[string]string{
 func cmeCode(text string) string { return "cme-" + strings.ToUpper(text) }
 
 // checkSIM asks for the SIM's state, with patience for one that is starting
-// up. It never enters a PIN.
+// up, and unlocks one that asks for its PIN.
 func (m *Modem) checkSIM(ctx context.Context) error {
-	const tries = 20
-	var state string
-	var err error
-	for range tries {
-		state, err = m.simState()
-		if err != nil && codeOf(err) == "" {
-			return err
-		}
-		if state != "busy" {
-			break
-		}
-		if err := pause(ctx, m.s.done, m.o.CommandTimeout/tries); err != nil {
-			return err
-		}
-	}
-	if state != "" {
-		return &SIMError{State: state, Err: err}
+	state, err := m.waitSIM(ctx, func(state string) bool { return state == "busy" })
+	switch {
+	case err != nil && codeOf(err) == "":
+		return err
+	case state == "pin":
+		return m.unlock(ctx)
+	case state != "":
+		return &SIMError{State: state, Left: -1, Err: err}
 	}
 	return nil
 }
 
-// simState returns "" for a SIM that can be used and for a modem that cannot
-// say.
+// awaitSIM lets the commands that follow wait for a SIM that can be used by
+// what it says and is not read yet.
+func (m *Modem) awaitSIM(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithTimeout(ctx, m.o.CommandTimeout)
+	m.s.starts = ctx
+	return func() {
+		cancel()
+		m.s.starts = nil
+	}
+}
+
+// waitSIM asks for the SIM's state until it is none to wait for, twice
+// CommandTimeout at most. It returns "" for a SIM that can be used and for a
+// modem that cannot say; an error without a code means that the session ended.
+func (m *Modem) waitSIM(ctx context.Context, waits func(state string) bool) (state string, err error) {
+	const tries = 20
+	for range tries {
+		state, err = m.simState()
+		if err != nil && codeOf(err) == "" || !waits(state) {
+			return state, err
+		}
+		if err := pause(ctx, m.s.done, 2*m.o.CommandTimeout/tries); err != nil {
+			return state, err
+		}
+	}
+	return state, err
+}
+
+// simState is one question for the state.
 func (m *Modem) simState() (string, error) {
 	lines, err := m.askSIM()
 	for _, f := range answers(lines, "+CPIN:", 1) {
@@ -85,4 +104,27 @@ func (m *Modem) askSIM() ([]string, error) {
 		return lines, nil
 	}
 	return lines, m.s.result("+CPIN?", err)
+}
+
+// checkCard ends the session if the SIM in it is not the one it began with: it
+// was taken out, has failed, or another one is in. Modems that say nothing
+// when that happens keep up the registration of the old one for a while.
+func (m *Modem) checkCard(*Status) error {
+	state, err := m.simState()
+	if err != nil && codeOf(err) == "" {
+		return err
+	}
+	if state != "" && state != "busy" {
+		m.s.end(&SIMError{State: state, Left: -1, Err: err})
+		return m.s.ended()
+	}
+	if m.identity.ICCID == "" || state != "" {
+		return nil
+	}
+	iccid, err := m.readICCID()
+	if err == nil && iccid != "" && iccid != m.identity.ICCID {
+		m.s.end(ErrSIMChanged)
+		return m.s.ended()
+	}
+	return err
 }

@@ -21,6 +21,7 @@ const (
 	openBackoff    = 250 * time.Millisecond
 	openBackoffMax = 30 * time.Second
 	absentEvery    = 2 * time.Second
+	simEvery       = 5 * time.Second // a slot without a SIM
 	statusEvery    = 60 * time.Second
 	offlineEvery   = 5 * time.Second // status of a line without network
 	quietSession   = 30 * time.Second
@@ -127,9 +128,7 @@ func (l *line) keep(ctx context.Context) error {
 			continue
 		}
 		wait := min(openBackoff<<min(n, 10), openBackoffMax)
-		if errors.Is(err, driver.ErrNoPort) {
-			wait = min(wait, absentEvery)
-		}
+		wait = min(wait, soonest(err))
 		wait = wait/2 + rand.N(wait/2+1)
 		l.rest(ctx, wait, err)
 	}
@@ -152,6 +151,19 @@ func (l *line) rest(ctx context.Context, wait time.Duration, err error) {
 	case <-time.After(wait):
 	case <-l.ordered:
 	}
+}
+
+// soonest bounds the wait for what somebody may be about to mend: plugging a
+// modem in, or a SIM.
+func soonest(err error) time.Duration {
+	var sim *driver.SIMError
+	switch {
+	case errors.Is(err, driver.ErrNoPort):
+		return absentEvery
+	case errors.Is(err, driver.ErrSIMChanged), errors.As(err, &sim) && (sim.State == "absent" || sim.State == "busy"):
+		return simEvery
+	}
+	return openBackoffMax
 }
 
 // session is one life of the modem, from open to gone. An error says why it
@@ -262,7 +274,7 @@ func (l *line) down(err error) {
 	if err == nil {
 		err = errors.New("the modem ended the session")
 	}
-	state := "failed"
+	state, detail := "failed", err.Error()
 	var sim *driver.SIMError
 	var wrong *MismatchError
 	switch {
@@ -271,9 +283,8 @@ func (l *line) down(err error) {
 	case errors.Is(err, driver.ErrNoPort):
 		state = "absent"
 	case errors.As(err, &sim):
-		state = "sim-" + sim.State
+		state, detail = "sim-"+sim.State, simDetail(sim)
 	}
-	detail := err.Error()
 	l.mu.Lock()
 	l.state.Restarts++
 	known := l.state.State == state && l.state.Detail == detail

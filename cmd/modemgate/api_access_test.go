@@ -118,12 +118,12 @@ var accessRules = map[string]rule{
 	"GET /readyz":       {},
 	"GET /openapi.yaml": {},
 
-	"GET /metrics":                 {want: withScope("status", fine)},
-	"GET /v1/status":               {want: withScope("status", fine)},
-	"GET /v1/lines":                {want: withScope("status", fine)},
-	"GET /v1/lines/{name}":         {path: "/v1/lines/modem1", want: withScope("status", fine)},
-	"GET /v1/queue":                {want: withScope("status", fine)},
-	"POST /v1/lines/{name}/pause":  {path: "/v1/lines/modem1/pause", want: withScope("admin", fine)},
+	"GET /metrics":                {want: withScope("status", fine)},
+	"GET /v1/status":              {want: withScope("status", fine)},
+	"GET /v1/lines":               {want: withScope("status", fine)},
+	"GET /v1/lines/{name}":        {path: "/v1/lines/modem1", want: withScope("status", fine)},
+	"GET /v1/queue":               {want: withScope("status", fine)},
+	"POST /v1/lines/{name}/pause": {path: "/v1/lines/modem1/pause", want: withScope("admin", fine)},
 	"POST /v1/lines/{name}/reset": {
 		path: "/v1/lines/modem1/reset", body: says(`{"step":"radio"}`), want: withScope("admin", verdictOf{status: 202}),
 	},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver/sim"
 )
 
@@ -20,7 +21,7 @@ var readmeRunners = map[string]func(*reader, *testing.T, block){
 	"curl": (*reader).curl, "node": (*reader).node, "python": (*reader).python, "go": (*reader).goREST,
 	"nats-go": (*reader).natsGo, "nats-node": (*reader).natsNode, "nats-rights": (*reader).natsRights,
 	"config": (*reader).config, "install": (*reader).install, "service": (*reader).service,
-	"daily": (*reader).daily, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
+	"daily": (*reader).daily, "pin": (*reader).pin, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
 	"backup": (*reader).backup, "restore": (*reader).restore, "erase": (*reader).erase,
 }
 
@@ -198,6 +199,16 @@ func (r *reader) service(t *testing.T, b block) {
 func (r *reader) daily(t *testing.T, b block) {
 	r.site.set("ID", r.site.message(t, "explained --wait 30s"))
 	says(t, r.site.sh(t, b.text), `modem0 +up \(simulated\)`, `nothing waits to be sent`, `Thanks, `, r.site.get("ID"), `delivered`)
+}
+
+// pin: the file that comes out is one that the program takes.
+func (r *reader) pin(t *testing.T, b block) {
+	p := newPlace(t)
+	p.set("PATH", r.site.get("PATH"))
+	p.sh(t, swap(t, b.text, " -o modemgate", "", "/etc/modemgate/", p.dir+"/", "sudo tee", "echo 73914628 | sudo tee"))
+	if pin, err := configs.ReadPIN(filepath.Join(p.dir, "front.pin")); err != nil || pin != "73914628" {
+		t.Errorf("read %d characters, %v", len(pin), err)
+	}
 }
 
 func (r *reader) keys(t *testing.T, b block) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/gateway"
 )
@@ -24,11 +25,13 @@ func (a *app) simulate(tune func(*sim.Options)) ([]gateway.LineOptions, gateway.
 	a.defers("simulator", n.Close)
 	var lines []gateway.LineOptions
 	for i, m := range n.Modems() {
-		l := a.line(a.cfg.Modems.Names()[i], m.Path(), "")
-		l.Number, l.Simulated = m.Number(), true
+		l := a.line(configs.Line{
+			Name: a.cfg.Modems.Names()[i], Port: m.Path(), Number: m.Number(),
+			Limits: configs.LineLimits{PerMinute: simLimit, PerDay: simLimit},
+		}, "")
+		l.Simulated = true
 		l.Rescue = a.rescue(l.Name, m.Path, "", nil, a.log.With("line", l.Name))
 		l.Rescue.USB, l.Rescue.Power = nil, nil
-		l.PerMinute, l.PerDay = simLimit, simLimit
 		lines = append(lines, l)
 	}
 	a.log.Warn("lines are simulated: no SMS leaves this machine", "lines", len(lines))

@@ -41,6 +41,7 @@ type app struct {
 	gw   *gateway.Gateway
 	api  *api.Server
 	bus  *events.Bus
+	pins *gateway.PINs
 	sim  *sim.Network // nil unless lines are simulated
 	stop []cleanup    // run in reverse
 }
@@ -96,6 +97,7 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 	}); err != nil {
 		return nil, err
 	}
+	a.pins = gateway.NewPINs(st, secrets)
 	lines, phones, err := a.openLines(tune)
 	if err != nil {
 		return nil, err
@@ -189,22 +191,22 @@ func (a *app) openLines(tune func(*sim.Options)) ([]gateway.LineOptions, gateway
 	}
 	var lines []gateway.LineOptions
 	for _, l := range a.cfg.Modems.List {
-		lines = append(lines, a.line(l.Name, l.Port, "/var/lock"))
-		last := &lines[len(lines)-1]
-		last.Rescue = a.rescue(l.Name, func() string { return l.Port }, "/var/lock", l.PowerCycle, a.log.With("line", l.Name))
-		last.Number, last.PerMinute, last.PerDay = l.Number, l.Limits.PerMinute, l.Limits.PerDay
+		opened := a.line(l, "/var/lock")
+		opened.Rescue = a.rescue(l.Name, func() string { return l.Port }, "/var/lock", l.PowerCycle, a.log.With("line", l.Name))
+		lines = append(lines, opened)
 	}
 	return lines, nil, nil
 }
 
-// line is a line that opens its modem at a path.
-func (a *app) line(name, port, locks string) gateway.LineOptions {
-	log := a.log.With("line", name)
+// line is a line that opens its modem at a port.
+func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
+	log := a.log.With("line", l.Name)
 	return gateway.LineOptions{
-		Name: name, Port: port,
+		Name: l.Name, Port: l.Port, Number: l.Number, PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay,
 		Open: func(ctx context.Context) (gateway.Modem, error) {
 			m, err := driver.Open(ctx, driver.Options{
-				Port: port, SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks, Log: log, OnWrite: hook,
+				Port: l.Port, SMSC: l.SMSC, PIN: a.pin(l), SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks,
+				Log: log, OnWrite: hook,
 			})
 			if err != nil {
 				return nil, err
@@ -212,6 +214,15 @@ func (a *app) line(name, port, locks string) gateway.LineOptions {
 			return m, nil
 		},
 	}
+}
+
+// pin unlocks the SIM of a line that has a pin_file, nil if it has none. The
+// file is read when the SIM asks, so that a PIN that was put right is found.
+func (a *app) pin(l configs.Line) *driver.PIN {
+	if l.PINFile == "" {
+		return nil
+	}
+	return &driver.PIN{Read: func() (string, error) { return configs.ReadPIN(l.PINFile) }, Guard: a.pins}
 }
 
 func (a *app) openAPI() error {

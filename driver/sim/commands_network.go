@@ -57,6 +57,9 @@ func (m *Modem) SetRegistration(state string) {
 // SetSignal sets the received signal strength, <rssi> of +CSQ (0-31, 99).
 func (m *Modem) SetSignal(rssi int) { m.call(func() { m.radio.signal = rssi }) }
 
+// SetRSRP sets the received power on LTE, <rsrp> of +CESQ (0-97, 255).
+func (m *Modem) SetRSRP(rsrp int) { m.call(func() { m.radio.rsrp = rsrp }) }
+
 var regNames = [3]string{"+CREG", "+CGREG", "+CEREG"}
 
 func (m *Modem) registrationChanged() {
@@ -132,6 +135,20 @@ func csq(m *Modem, s *session, c command) answer {
 		signal = 99
 	}
 	s.info("+CSQ: %d,99", signal)
+	return ok
+}
+
+// cesq is +CESQ, 3GPP TS 27.007 §8.69: the received power as <rsrp> of LTE.
+func cesq(m *Modem, s *session, c command) answer {
+	if c.op == opTest {
+		s.info("+CESQ: (0-63,99),(0-7,99),(0-96,255),(0-49,255),(0-34,255),(0-97,255)")
+		return ok
+	}
+	rsrp := 255
+	if m.radio.on && !m.under(FaultNoNetwork) {
+		rsrp = m.radio.rsrp
+	}
+	s.info("+CESQ: 99,99,255,255,255,%d", rsrp)
 	return ok
 }
 

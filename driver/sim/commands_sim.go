@@ -70,6 +70,15 @@ func (m *Modem) enterPIN(code, fresh string) answer {
 		return card.refusal(false)
 	}
 	card.state, card.pinTries = SIMReady, 3
+	if d := m.net.opt.SIMDelay; d > 0 {
+		card.state = SIMBusy
+		m.later(d, func() {
+			if card.state == SIMBusy {
+				card.state = SIMReady
+				m.registrationChanged()
+			}
+		})
+	}
 	m.registrationChanged()
 	return ok
 }
@@ -84,12 +93,6 @@ func (c *simCard) wrongPIN() answer {
 
 func validPIN(s string) bool {
 	return len(s) >= 4 && len(s) <= 8 && strings.Trim(s, "0123456789") == ""
-}
-
-func cpinr(m *Modem, s *session, _ command) answer {
-	s.info("+CPINR: SIM PIN,%d,3", m.sim.pinTries)
-	s.more("+CPINR: SIM PUK,%d,10", m.sim.pukTries)
-	return ok
 }
 
 // clck is +CLCK for the SIM lock, 3GPP TS 27.007 §7.4.

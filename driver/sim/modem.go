@@ -62,7 +62,7 @@ func newModem(n *Network, index int, prof profile) (*Modem, error) {
 	m.sim = newSIM(n.opt.Slots, prof.firstIndex)
 	m.phoneMem = newMemory("ME", prof.memSlots, prof.firstIndex)
 	m.reports = newMemory("SR", 20, prof.firstIndex)
-	m.radio = radio{on: true, stat: [3]int{1, 1, 1}, signal: 21}
+	m.radio = radio{on: true, stat: [3]int{1, 1, 1}, signal: 21, rsrp: 50}
 	p, err := n.openPort()
 	if err != nil {
 		return nil, err

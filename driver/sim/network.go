@@ -25,6 +25,7 @@ type Options struct {
 	ReportDelay    time.Duration // from delivery to status report
 	ScanDelay      time.Duration // of AT+COPS=?
 	BootDelay      time.Duration // of AT+CFUN=1,1; 0: 500 ms
+	SIMDelay       time.Duration // time a SIM is busy after its PIN is in
 	RetryInterval  time.Duration // of the service centre for held messages, besides their being woken; 0: 10 s
 	Baud           int           // octets take their time at this speed, ten bits each; 0: none
 	Slots          int           // of each SIM; 0: 30

@@ -12,6 +12,7 @@ type profile struct {
 
 	iccid       string   // the command that reads the ICCID
 	iccidAnswer string   // format of its answer
+	pinCounter  string   // the command that tells the tries left of the PIN; "": +CPINR
 	memories    []string // of +CPMS, in its order
 	mem         [3]string
 	memSlots    int // of "ME"

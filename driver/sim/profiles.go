@@ -23,6 +23,7 @@ func bare() profile {
 func huawei() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "huawei", "E173", "11.126.16.04.00"
+	p.pinCounter = "^CPIN"
 	p.iccid, p.iccidAnswer = "^ICCID?", "^ICCID: %s"
 	p.cnmiStart = [5]int{0, 0, 0, 0, 0}
 	p.final, p.full, p.silenced = "COMMAND NOT SUPPORT", `^SMMEMFULL:"%s"`, "^CURC=0"
@@ -59,6 +60,7 @@ func e1752() profile {
 func zte() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "ZTE INCORPORATED", "MF190", "BD_MF190V1.0.0B03"
+	p.pinCounter = "+ZPINPUK"
 	p.iccid, p.iccidAnswer = "+ZICCID?", "+ZICCID: %s"
 	p.memories = []string{"SM", "ME", "SR"}
 	p.cnmiRefuses = func(v []int) bool { return v[0] == 2 } // advertised, refused
@@ -71,6 +73,7 @@ func zte() profile {
 func sim800() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "SIMCOM_Ltd", "SIMCOM_SIM800L", "Revision:1418B05SIM800L24"
+	p.pinCounter = "+SPIC"
 	p.iccidAnswer = "%s"
 	p.memories = []string{"SM", "ME", "MT"}
 	p.cnmi[3] = seq(0, 1)
@@ -85,6 +88,7 @@ func sim800() profile {
 func siemens() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "SIEMENS", "TC35i", "REVISION 03.01"
+	p.pinCounter = "^SPIC"
 	p.iccid, p.iccidAnswer = "^SCID", "^SCID: %s"
 	p.memories, p.reportIn = []string{"SM", "MT"}, "SM"
 	p.cnmi = [5][]int{seq(0, 3), seq(0, 1), {0, 2, 3}, {0, 2}, {1}}

@@ -23,6 +23,8 @@ func sim7600() profile {
 func sim7000() profile {
 	p := simcom7()
 	p.manufacturer, p.model, p.revision = "SIMCOM_Ltd", "SIMCOM_SIM7000E", "Revision:1529B05SIM7000E"
+	p.pinCounter = "+SPIC"
+	p.pinCounter = "+SPIC"
 	p.cmti = "+CMTI: ,-1"
 	return p
 }
@@ -41,6 +43,8 @@ func a7670() profile {
 func quectel() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "Quectel", "EC25", "EC25EFAR06A06M4G"
+	p.pinCounter = "+QPINC"
+	p.pinCounter = "+CPINC"
 	p.iccid, p.iccidAnswer = "+QCCID", "+QCCID: %s"
 	p.mem, p.memSlots = [3]string{"ME", "ME", "ME"}, 255
 	p.memories = []string{"ME", "MT", "SM", "SR"}
@@ -55,6 +59,7 @@ func quectel() profile {
 func sierra() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "Sierra Wireless, Incorporated", "MC7455", "SWI9X30C_02.24.05.06"
+	p.pinCounter = "+CPINC"
 	p.iccid, p.iccidAnswer = "!ICCID?", "!ICCID: %s"
 	p.memories, p.reportIn = []string{"SM", "ME"}, "SM"
 	p.cnmiRefuses = func(v []int) bool { return v[3] == 1 }
@@ -67,6 +72,7 @@ func sierra() profile {
 func ublox() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "u-blox", "SARA-U201", "23.60"
+	p.pinCounter = "+UPINCNT"
 	p.iccidAnswer = "+CCID: %s"
 	p.memories, p.reportIn = []string{"ME", "SM"}, "ME"
 	p.mem = [3]string{"ME", "ME", "ME"}
@@ -79,6 +85,7 @@ func ublox() profile {
 func telit() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "Telit", "LE910C1-EU", "25.20.203"
+	p.pinCounter = "#PCT"
 	p.iccid, p.iccidAnswer = "#CCID", "#CCID: %s"
 	p.memories, p.reportIn, p.csmsStart = []string{"SM", "ME"}, "SM", 1
 	p.reset, p.reenum = "#REBOOT", true

@@ -36,5 +36,6 @@ type radio struct {
 	stat      [3]int    // +CREG, +CGREG, +CEREG; 3GPP TS 27.007 §7.2 <stat>
 	told      [3]int    // what the host knows of stat
 	signal    int       // <rssi> of +CSQ
+	rsrp      int       // <rsrp> of +CESQ
 	linkUntil time.Time // +CMMS holds the link so long
 }

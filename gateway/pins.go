@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// settleTimeout bounds the writing of what a SIM said to its PIN.
+const settleTimeout = 10 * time.Second
+
+// PINs remembers in the store which PIN was tried on which SIM, so that none
+// is tried twice. SIM and PIN are kept as an HMAC under the pepper. It
+// implements [driver.PINGuard] for all lines.
+type PINs struct {
+	st      store.Store
+	secrets Secrets
+}
+
+var _ driver.PINGuard = (*PINs)(nil)
+
+// NewPINs keeps its records in the store of the secrets.
+func NewPINs(st store.Store, secrets Secrets) *PINs { return &PINs{st, secrets} }
+
+// Why a PIN is kept back.
+var (
+	errPINRefusedBefore = errors.New("this SIM has refused this PIN before, and it is never tried twice")
+	errPINOpen          = errors.New("this PIN was entered before and nobody saw whether this SIM took it, so it is not tried again")
+	errPINBlind         = errors.New("the modem does not say how many tries are left, and another PIN has failed on this SIM")
+)
+
+// pinState is what is known of a PIN on a SIM.
+type pinState string
+
+const (
+	pinOpen  pinState = "open"  // written to the SIM, or about to be
+	pinWrong pinState = "wrong" // refused
+	pinRight pinState = "right" // it unlocked the SIM
+)
+
+// triedPIN is the record of one PIN on one SIM. Left is the counter of the SIM
+// before the try, -1 if it was not known.
+type triedPIN struct {
+	State pinState `json:"state"`
+	Once  bool     `json:"unlocked_before"` // it has unlocked this SIM at least once
+	Left  int      `json:"left"`
+}
+
+// Claim implements [driver.PINGuard]. A PIN that has unlocked the SIM before
+// is entered at each power-up; if its last try had no end that anybody saw,
+// only when the counter shows that the SIM has not refused it.
+func (p *PINs) Claim(ctx context.Context, try driver.PINTry) error {
+	return p.change(ctx, try, func(tried map[string]triedPIN, key string) error {
+		known, before := tried[key]
+		switch {
+		case known.State == pinWrong:
+			return errPINRefusedBefore
+		case known.State == pinOpen && !(known.Once && known.Left > 0 && try.Left >= known.Left):
+			return errPINOpen
+		case !before && try.Left < 0 && othersFailed(tried):
+			return errPINBlind
+		}
+		tried[key] = triedPIN{State: pinOpen, Once: known.Once, Left: try.Left}
+		return nil
+	})
+}
+
+// Settle implements [driver.PINGuard].
+func (p *PINs) Settle(ctx context.Context, try driver.PINTry, right bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	return p.change(ctx, try, func(tried map[string]triedPIN, key string) error {
+		t := triedPIN{State: pinWrong, Left: try.Left}
+		if right {
+			t.State, t.Once = pinRight, true
+		}
+		tried[key] = t
+		return nil
+	})
+}
+
+func othersFailed(tried map[string]triedPIN) bool {
+	for _, t := range tried {
+		if t.State != pinRight {
+			return true
+		}
+	}
+	return false
+}
+
+// change is one durable change of what was tried on a SIM.
+func (p *PINs) change(ctx context.Context, try driver.PINTry, fn func(tried map[string]triedPIN, key string) error) error {
+	name := "pins/" + hex.EncodeToString(p.secrets.mac("pin-sim", try.SIM)[:16])
+	key := hex.EncodeToString(p.secrets.mac("pin-try", try.SIM, try.PIN)[:16])
+	return p.st.Update(ctx, "pin", func(tx store.Tx) error {
+		text, err := tx.Setting(name)
+		if err != nil {
+			return err
+		}
+		tried := map[string]triedPIN{}
+		if text != "" {
+			if err := json.Unmarshal([]byte(text), &tried); err != nil {
+				return fmt.Errorf("the record of PINs tried on this SIM cannot be read: %w", err)
+			}
+		}
+		if err := fn(tried, key); err != nil {
+			return err
+		}
+		b, err := json.Marshal(tried)
+		if err != nil {
+			return err
+		}
+		return tx.PutSetting(name, string(b))
+	})
+}
+
+// simWords say what a state of a SIM means for the line, and what to do.
+var simWords = map[string]string{
+	"puk":          "the SIM is blocked: in a phone, enter its PUK, which the operator has, and a new PIN; then put that PIN into pin_file",
+	"absent":       "there is no SIM in the modem, or it has no contact: insert it; some modems see it only after they were unplugged",
+	"failure":      "the SIM has failed or is blocked for good: try it in a phone, and replace it",
+	"busy":         "the SIM is still starting: the line waits for it",
+	"wrong":        "the modem does not take a SIM of this kind: use another SIM or another modem",
+	"network-lock": "the modem is locked to another operator or SIM: unlock it with its code, or use another modem",
+	"down":         "the SIM has no power: unplug the modem and plug it in again",
+}
+
+// simDetail says what is wrong with a SIM and what to do.
+func simDetail(e *driver.SIMError) string {
+	if e.State != "pin" {
+		if words, ok := simWords[e.State]; ok {
+			return words
+		}
+		return e.Error()
+	}
+	left := ""
+	if e.Left > 0 {
+		left = fmt.Sprintf(" (tries left: %d)", e.Left)
+	}
+	switch {
+	case errors.Is(e, driver.ErrPINMissing):
+		return "the SIM asks for its PIN" + left + ": name the file that holds it in pin_file of this line, or switch the PIN off in a phone"
+	case errors.Is(e, driver.ErrPINWrong), errors.Is(e, errPINRefusedBefore):
+		return "the SIM refused the PIN in pin_file" + left + ", which is not tried again: put the right PIN into that file"
+	case errors.Is(e, driver.ErrPINLastTry):
+		return "the SIM asks for its PIN and only one try is left, which is not risked: enter the PIN in a phone, which gives the tries back"
+	case errors.Is(e, errPINOpen), errors.Is(e, driver.ErrPINUnsettled):
+		return "the PIN in pin_file was entered and the SIM did not say whether it is right" + left +
+			"; it is not tried again: in a phone, change the PIN and put the new one into that file, or switch the PIN off"
+	case errors.Is(e, errPINBlind), errors.Is(e, driver.ErrPINNobody):
+		return fmt.Sprintf("the PIN is not entered: %s: switch it off in a phone", e.Err)
+	}
+	return fmt.Sprintf("the SIM asks for its PIN%s, and it cannot be entered: %v", left, e.Err)
+}

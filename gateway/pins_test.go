@@ -1,0 +1,190 @@
+package gateway_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// withPIN gives all lines of a rig a PIN to enter.
+func withPIN(pin *atomic.Value) func(*gateway.Options) {
+	return func(o *gateway.Options) {
+		guard := gateway.NewPINs(o.Store, o.Secrets)
+		for i := range o.Lines {
+			port := o.Lines[i].Port
+			o.Lines[i].Open = func(ctx context.Context) (gateway.Modem, error) {
+				m, err := driver.Open(ctx, driver.Options{
+					Port: port, CommandTimeout: 2 * time.Second, Log: slog.New(slog.DiscardHandler),
+					PIN: &driver.PIN{Read: func() (string, error) { return pin.Load().(string), nil }, Guard: guard},
+				})
+				if err != nil {
+					return nil, err
+				}
+				return m, nil
+			}
+		}
+	}
+}
+
+// pinsEntered counts the PINs that were written to a modem.
+func pinsEntered(m *sim.Modem) (n int) {
+	for _, line := range m.Transcript() {
+		if strings.HasPrefix(line, "> AT+CPIN=") {
+			n++
+		}
+	}
+	return n
+}
+
+// opened counts how often a modem was brought up as far as its SIM.
+func opened(m *sim.Modem) (n int) {
+	for _, line := range m.Transcript() {
+		if line == "> AT+CPINR" {
+			n++
+		}
+	}
+	return n
+}
+
+func TestAWrongPINIsNeverTriedTwice(t *testing.T) {
+	var pin atomic.Value
+	pin.Store("0007")
+	r := newRig(t, withPIN(&pin), nil)
+	m := r.net.Modems()[0]
+	r.lineState("modem0", "up")
+	m.SetSIM(sim.SIMPIN, "73914628")
+	m.Restart()
+	r.lineState("modem0", "sim-pin")
+	for range 2 {
+		before := opened(m)
+		r.until("the modem was opened again", func() bool { return opened(m) >= before+2 })
+		r.restart()
+	}
+	if _, left := m.SIM(); pinsEntered(m) != 1 || left != 2 {
+		t.Fatalf("entered %d times, %d tries left", pinsEntered(m), left)
+	}
+	r.until("the line says what to do", func() bool {
+		l, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && strings.Contains(l.Detail, "refused the PIN in pin_file (tries left: 2)") && strings.Contains(l.Detail, "put the right PIN into that file")
+	})
+
+	// The right PIN, and then it is entered at each power-up.
+	pin.Store("73914628")
+	r.lineState("modem0", "up")
+	for n := 3; n <= 4; n++ {
+		m.Restart()
+		r.until("the PIN was entered again", func() bool { return pinsEntered(m) == n })
+		r.lineState("modem0", "up")
+	}
+	r.post(gateway.NewMessage{To: "+447700900001", Text: "unlocked"})
+	r.texts("+447700900001", 1)
+	if !r.nothingHolds("73914628") {
+		t.Error("the PIN is in the data directory")
+	}
+}
+
+// nothingHolds says whether no file of the data directory has the text in it.
+func (r *rig) nothingHolds(text string) bool {
+	r.t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.dir, "*"))
+	if err != nil || len(files) == 0 {
+		r.t.Fatal(len(files), err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err == nil && strings.Contains(string(b), text) {
+			return false
+		}
+	}
+	return true
+}
+
+// What a process leaves behind that dies between a claim and its end.
+func TestPINRecordsOverRestarts(t *testing.T) {
+	const iccid, right, wrong = "8999900000000000014", "73914628", "0007"
+	r := newRig(t, nil, nil)
+	try := func(pin string, left int) driver.PINTry { return driver.PINTry{SIM: iccid, PIN: pin, Left: left} }
+	pins := func() *gateway.PINs {
+		r.restart()
+		secrets, err := gateway.LoadSecrets(r.dir, store.FileName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gateway.NewPINs(r.st, secrets)
+	}
+	claim := func(step, pin string, left int, want bool) {
+		t.Helper()
+		if err := pins().Claim(t.Context(), try(pin, left)); (err == nil) != want {
+			t.Errorf("%s: %v", step, err)
+		}
+	}
+	settle := func(pin string, good bool) {
+		t.Helper()
+		if err := pins().Settle(t.Context(), try(pin, 3), good); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claim("first try", wrong, 3, true)
+	claim("the process died: not again", wrong, 3, false)
+	settle(wrong, false)
+	claim("refused: not again", wrong, 3, false)
+	claim("nor when the counter is full", wrong, 10, false)
+	claim("blind after a failure", right, -1, false)
+	claim("another PIN", right, 2, true)
+	settle(right, true)
+	claim("it was right: again", right, 3, true)
+	claim("died, and the SIM has not refused it", right, 3, true)
+	claim("died, and a try is gone", right, 2, false)
+	claim("died, and nobody counts", right, -1, false)
+	settle(right, true)
+	claim("right again", right, -1, true)
+	settle(right, false)
+	claim("somebody has changed the PIN", right, 3, false)
+	other := driver.PINTry{SIM: "8999900000000000022", PIN: wrong, Left: -1}
+	if err := pins().Claim(t.Context(), other); err != nil {
+		t.Errorf("another SIM: %v", err)
+	}
+}
+
+func TestEachStateOfASIMIsALineState(t *testing.T) {
+	for state, c := range map[string]struct{ line, words string }{
+		sim.SIMPIN:     {"sim-pin", "name the file that holds it in pin_file"},
+		sim.SIMPUK:     {"sim-puk", "enter its PUK"},
+		sim.SIMAbsent:  {"sim-absent", "insert it"},
+		sim.SIMFailure: {"sim-failure", "replace it"},
+		sim.SIMBusy:    {"sim-busy", "the line waits for it"},
+	} {
+		t.Run(state, func(t *testing.T) {
+			r := newRig(t, nil, func(o *sim.Options) { o.Modems = 2 })
+			m := r.net.Modems()[0]
+			r.lineState("modem0", "up")
+			m.SetSIM(state, "73914628")
+			m.Restart()
+			r.lineState("modem0", c.line)
+			l, err := r.g.Line(t.Context(), admin, "modem0")
+			if err != nil || !strings.Contains(l.Detail, c.words) {
+				t.Errorf("%q, %v", l.Detail, err)
+			}
+			s, err := r.g.Status(t.Context(), admin)
+			if err != nil || s.Healthy || !strings.Contains(strings.Join(s.Problems, "\n"), c.words) {
+				t.Errorf("problems %q, %v", s.Problems, err)
+			}
+			v := r.post(gateway.NewMessage{To: "+447700900001", Text: "the other line sends"})
+			if v = r.await(v.ID, gateway.State("sent"), gateway.State("delivered")); v.Line != "modem1" {
+				t.Errorf("sent by %s", v.Line)
+			}
+			m.SetSIM(sim.SIMReady, "") // inserted, unlocked in a phone, replaced
+			r.lineState("modem0", "up")
+		})
+	}
+}
