@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,10 +26,10 @@ func buildBinary(b testing.TB) string {
 
 // startAndMeasure starts the daemon on a data directory, measures the time
 // until the API answers, lets it idle, and reads its memory.
-func startAndMeasure(b *testing.B, binary, dir string) (ready time.Duration, mb float64) {
+func startAndMeasure(b *testing.B, binary, dir string, f full) (ready time.Duration, mb float64) {
 	_ = os.Remove(filepath.Join(dir, "api.addr"))
 	cmd := exec.Command(binary, "serve", "--data_dir", dir, "--api.listen", "127.0.0.1:0", "--nats.listen", "127.0.0.1:0",
-		"--modems.simulate", "1", "--storage.reserve", "1MiB")
+		"--modems.simulate", "1", "--storage.reserve", "1MiB", "--storage.max", fmt.Sprint(int64(f.storage)>>20, "MiB"))
 	cmd.Env = append(os.Environ(), "MODEMGATE_CONFIG="+os.DevNull)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {

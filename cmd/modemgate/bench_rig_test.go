@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ type benchApp struct {
 	end    func()
 }
 
-func newBenchApp(b testing.TB, dir string, modems int, tune func(*sim.Options)) *benchApp {
+func newBenchApp(b testing.TB, dir string, modems int, tune func(*sim.Options), more ...func(*configs.Config)) *benchApp {
 	b.Helper()
 	cfg := configs.Default()
 	cfg.DataDir, cfg.API.Listen, cfg.NATS.Listen = filepath.Join(dir, "data"), "127.0.0.1:0", "127.0.0.1:0"
@@ -48,6 +49,9 @@ func newBenchApp(b testing.TB, dir string, modems int, tune func(*sim.Options)) 
 	cfg.Limits.Queued = 1 << 30
 	cfg.OTP.PerNumber = configs.NumberLimits{Hour: 1 << 30, Day: 1 << 30}
 	cfg.Storage.Reserve = 1 << 20
+	for _, set := range more {
+		set(&cfg)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := build(ctx, cfg, slog.New(slog.DiscardHandler), tune)
 	if err != nil {
@@ -99,6 +103,44 @@ func (t *benchApp) call(method, path string, in, out any) int {
 		t.b.Fatal(err)
 	}
 	return resp.StatusCode
+}
+
+// published waits until no event waits to be published.
+func (t *benchApp) published() {
+	const name = "modemgate_outbox_events "
+	for {
+		var text bytes.Buffer
+		t.get("/metrics", &text)
+		for line := range strings.Lines(text.String()) {
+			if n, ok := strings.CutPrefix(line, name); ok && strings.TrimSpace(n) == "0" {
+				return
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// get copies the answer to a GET.
+func (t *benchApp) get(path string, to io.Writer) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+t.api.Addr().String()+path, nil)
+	if err != nil {
+		t.b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+t.secret)
+	resp, err := t.client.Do(req)
+	if err != nil {
+		t.b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(to, resp.Body); err != nil {
+		t.b.Fatal(err)
+	}
+}
+
+// goal reports a figure with what is wanted of it beside its unit. A figure is
+// never pass or fail: it belongs to the machine.
+func goal(b *testing.B, v float64, unit, want string) {
+	b.ReportMetric(v, unit+"("+want+")")
 }
 
 // quantile of unsorted durations.

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -70,18 +68,22 @@ func bareLoop(b *testing.B, n int, tune func(*sim.Options)) time.Duration {
 func drainTime(b *testing.B, n int, modems int, tune func(*sim.Options), meanwhile func(a *benchApp)) time.Duration {
 	a := newBenchApp(b, b.TempDir(), modems, tune)
 	defer a.end()
+	return a.drain(b, n, meanwhile)
+}
+
+func (t *benchApp) drain(b *testing.B, n int, meanwhile func(a *benchApp)) time.Duration {
 	r := gateway.Request{Caller: gateway.LocalCaller()}
-	for _, m := range a.sim.Modems() {
-		if _, err := a.gw.PauseLine(b.Context(), r, m.Name()); err != nil {
+	for _, m := range t.sim.Modems() {
+		if _, err := t.gw.PauseLine(b.Context(), r, m.Name()); err != nil {
 			b.Fatal(err)
 		}
 	}
-	report := false
+	before, report := t.sent(), false
 	var wg sync.WaitGroup
 	for c := range 16 {
 		wg.Go(func() {
 			for i := c; i < n; i += 16 {
-				if _, _, err := a.gw.CreateMessage(context.Background(), r, gateway.NewMessage{To: "+999555001", Text: "bench", Report: &report}); err != nil {
+				if _, _, err := t.gw.CreateMessage(context.Background(), r, gateway.NewMessage{To: "+999555001", Text: "bench", Report: &report}); err != nil {
 					b.Error(err)
 					return
 				}
@@ -90,16 +92,16 @@ func drainTime(b *testing.B, n int, modems int, tune func(*sim.Options), meanwhi
 	}
 	wg.Wait()
 	began := time.Now()
-	for _, m := range a.sim.Modems() {
-		if _, err := a.gw.ResumeLine(b.Context(), r, m.Name()); err != nil {
+	for _, m := range t.sim.Modems() {
+		if _, err := t.gw.ResumeLine(b.Context(), r, m.Name()); err != nil {
 			b.Fatal(err)
 		}
 	}
 	if meanwhile != nil {
-		meanwhile(a)
+		meanwhile(t)
 	}
 	for {
-		if a.sent() >= n {
+		if t.sent()-before >= n {
 			return time.Since(began)
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -126,10 +128,11 @@ func BenchmarkThroughput(b *testing.B) {
 		name string
 		n    int
 		tune func(*sim.Options)
+		want string
 	}{
-		{"no-delay", 2000, nil},
-		{"115200-baud", 500, func(o *sim.Options) { o.Baud = 115200 }},
-		{"3s-per-SMS", 10, func(o *sim.Options) { o.SubmitDelay = scaled(3 * time.Second) }},
+		{"no-delay", 2000, nil, ">0.6"},
+		{"115200-baud", 500, func(o *sim.Options) { o.Baud = 115200 }, ">0.9"},
+		{"3s-per-SMS", 10, func(o *sim.Options) { o.SubmitDelay = scaled(3 * time.Second) }, ">0.99"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
@@ -137,7 +140,7 @@ func BenchmarkThroughput(b *testing.B) {
 				ours := drainTime(b, c.n, 1, c.tune, nil)
 				b.ReportMetric(float64(c.n)/bare.Seconds(), "bare-sms/s")
 				b.ReportMetric(float64(c.n)/ours.Seconds(), "sms/s")
-				b.ReportMetric(bare.Seconds()/ours.Seconds(), "ratio")
+				goal(b, bare.Seconds()/ours.Seconds(), "ratio", c.want)
 			}
 		})
 	}
@@ -174,64 +177,4 @@ func otpWait(b *testing.B, a *benchApp, to string) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Since(began)
-}
-
-// BenchmarkIdle is the memory and the start of the real program, with an empty
-// store and with many messages in it.
-func BenchmarkIdle(b *testing.B) {
-	binary := buildBinary(b)
-	for _, messages := range []int{0, int(1e6 * benchScale())} {
-		b.Run(fmt.Sprintf("%d-messages", messages), func(b *testing.B) {
-			dir := filepath.Join(b.TempDir(), "data")
-			fillStore(b, dir, messages)
-			for b.Loop() {
-				ready, mb := startAndMeasure(b, binary, dir)
-				b.ReportMetric(inMS(ready), "ms-ready")
-				b.ReportMetric(mb, "MB-rss")
-			}
-		})
-	}
-}
-
-// fillStore writes n sent messages as the gateway does.
-func fillStore(b *testing.B, dir string, n int) {
-	if n == 0 {
-		return
-	}
-	unlock, err := lockDataDir(dir)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer unlock()
-	secrets, err := gateway.LoadSecrets(dir, store.FileName)
-	if err != nil {
-		b.Fatal(err)
-	}
-	st, err := store.OpenSQLite(b.Context(), store.Options{Dir: dir, SealKey: secrets.Seal, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer st.Close()
-	now := time.Now().Add(-time.Hour)
-	const batch = 5000
-	for i := 0; i < n; i += batch {
-		err := st.Update(b.Context(), "fill", func(tx store.Tx) error {
-			for j := i; j < min(i+batch, n); j++ {
-				at := now.Add(time.Duration(j) * time.Millisecond)
-				err := tx.InsertMessage(&store.Message{
-					ID: fmt.Sprintf("msg_%026d", j), Key: "bench", To: fmt.Sprintf("+99955%07d", j), Text: "a text that was sent", Encoding: "gsm7",
-					Priority: store.PriorityNormal, State: store.Sent, Final: true, Rev: 3, OnUnknown: "hold", CreatedAt: at, DeadlineAt: at.Add(time.Hour),
-					NotBefore: at, EndedAt: at, TextUntil: now.Add(48 * time.Hour), Line: "modem0", ICCID: "8999900000000000001",
-					Parts: []store.Part{{Index: 1, State: store.Sent, Line: "modem0", ICCID: "8999900000000000001", Reference: j & 255, SubmittedAt: at, SentAt: at, Status: -1}},
-				})
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
 }
