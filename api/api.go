@@ -33,6 +33,7 @@ type Gateway interface {
 	OTPs
 	Inbox
 	Lines
+	Operators
 	Phones
 	Health
 	Admin
@@ -231,6 +232,9 @@ func (s *Server) routes() []route {
 		{post, "/v1/lines/:name/pause", s.pauseLine, "line.pause", withKey},
 		{post, "/v1/lines/:name/resume", s.resumeLine, "line.resume", withKey},
 		{post, "/v1/lines/:name/reset", s.resetLine, "line.reset", withKey},
+		{post, "/v1/lines/:name/at", s.postCommand, "line.at", withKey},
+		{get, "/v1/lines/:name/trace", s.getTrace, "", withKey},
+		{post, "/v1/lines/:name/ussd", s.postUSSD, "line.ussd", withKey},
 		{get, "/v1/queue", s.getQueue, "", withKey},
 
 		{get, "/v1/sim/phones/:number", s.getPhone, "", withKey},

@@ -182,6 +182,8 @@ func TestAuditLog(t *testing.T) {
 		{"POST", "/v1/lines/front/pause", "", "audit=line.pause key=local id=front result=ok"},
 		{"POST", "/v1/lines/front/resume", "", "audit=line.resume key=local id=front result=ok"},
 		{"POST", "/v1/lines/front/reset", `{"step":"usb"}`, "audit=line.reset key=local id=front result=ok"},
+		{"POST", "/v1/lines/front/at", `{"command":"AT+CPIN=987654 SECRETTEXT"}`, "audit=line.at key=local id=front result=OK"},
+		{"POST", "/v1/lines/front/ussd", `{"code":"SECRETTEXT"}`, "audit=line.ussd key=local id=front result=reply-expected"},
 		{"POST", "/v1/sim/phones/+999100000001/send", `{"text":"SECRETTEXT","line":"front"}`, "audit=sim.send key=local id=+999*******01 result=ok"},
 		{"POST", "/v1/admin/keys", `{"name":"shop","scopes":["otp"]}`, "audit=key.new key=local id=shop result=ok"},
 		{"DELETE", "/v1/admin/keys/shop", "", "audit=key.revoke key=local id=shop result=ok"},

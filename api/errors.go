@@ -55,6 +55,7 @@ var kinds = map[gateway.Code]struct {
 	gateway.NotFound:              {http.StatusNotFound, "There is no such thing"},
 	gateway.IdempotencyInProgress: {http.StatusConflict, "The first request is still being answered"},
 	gateway.NotCancelable:         {http.StatusConflict, "The state does not allow this"},
+	gateway.LineBusy:              {http.StatusConflict, "The line is busy"},
 	gateway.OTPEnded:              {http.StatusGone, "The one-time password has ended"},
 	gateway.NumberInvalid:         {http.StatusUnprocessableEntity, "The number cannot be used"},
 	gateway.TextTooLong:           {http.StatusUnprocessableEntity, "The text is too long"},
@@ -64,6 +65,7 @@ var kinds = map[gateway.Code]struct {
 	gateway.NumberLocked:          {http.StatusTooManyRequests, "The number is locked"},
 	gateway.NoLine:                {http.StatusServiceUnavailable, "No line can send this"},
 	gateway.ClockNotSet:           {http.StatusServiceUnavailable, "The clock is not set"},
+	gateway.ModemTimeout:          {http.StatusGatewayTimeout, "The modem gave no answer in time"},
 	gateway.StorageFull:           {http.StatusInsufficientStorage, "The disk is full"},
 	gateway.Internal:              {http.StatusInternalServerError, "Something went wrong inside"},
 }

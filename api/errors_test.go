@@ -18,7 +18,7 @@ var statuses = map[gateway.Code]int{
 	"invalid-request": 400, "unauthenticated": 401, "scope-missing": 403, "destination-blocked": 403, "not-found": 404,
 	"idempotency-in-progress": 409, "not-cancelable": 409, "otp-ended": 410, "number-invalid": 422, "text-too-long": 422,
 	"no-such-line": 422, "idempotency-key-reused": 422, "limit-exceeded": 429, "number-locked": 429, "no-line": 503,
-	"clock-not-set": 503, "storage-full": 507, "internal": 500,
+	"clock-not-set": 503, "line-busy": 409, "modem-timeout": 504, "storage-full": 507, "internal": 500,
 }
 
 func TestEachCodeHasItsProblem(t *testing.T) {
@@ -31,11 +31,13 @@ func TestEachCodeHasItsProblem(t *testing.T) {
 		f.refuse(fmt.Errorf("deep inside: %w", &gateway.Error{
 			Code: code, Detail: "what to do", Fields: []gateway.FieldError{{Pointer: "/to", Detail: "wrong"}}, Err: errors.New("SECRET"),
 		}))
-		// A POST of a message may end in every way but two.
+		// A POST of a message may end in most ways.
 		method, path, body := "POST", "/v1/messages", `{"to":"1","text":"x"}`
 		switch code {
 		case "not-found", "not-cancelable":
 			path, body = "/v1/messages/msg_1/cancel", ""
+		case "line-busy", "modem-timeout":
+			path, body = "/v1/lines/front/at", `{"command":"AT"}`
 		case "otp-ended":
 			path, body = "/v1/otp/otp_1/verify", `{"code":"1"}`
 		}
@@ -122,7 +124,7 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 			t.Errorf("GET %s: %d %s", path, r.status, r.body)
 		}
 	}
-	for _, path := range []string{"/v1/lines/front/ussd", "/v1/messages/msg_1/resend"} {
+	for _, path := range []string{"/v1/messages/msg_1/resend"} {
 		if r := b.do("POST", path, ""); r.status != 404 {
 			t.Errorf("POST %s: %d %s", path, r.status, r.body)
 		}

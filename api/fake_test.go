@@ -239,6 +239,19 @@ func (f *fake) ResetLine(_ context.Context, r gateway.Request, name, step string
 	return l, f.note("ResetLine", r, name, step)
 }
 
+func (f *fake) Command(_ context.Context, r gateway.Request, name, cmd string, timeout time.Duration) (gateway.CommandResult, error) {
+	res := gateway.CommandResult{Line: name, Lines: []string{"+CSQ: 21,99"}, Result: "OK", Took: 12 * time.Millisecond}
+	return res, f.note("Command", r, name, cmd, timeout)
+}
+
+func (f *fake) Trace(_ context.Context, r gateway.Request, name string, seq uint64) ([]gateway.TraceLine, error) {
+	return []gateway.TraceLine{{Seq: seq + 1, At: began, Mark: ">", Text: "AT+CSQ"}}, f.note("Trace", r, name, seq)
+}
+
+func (f *fake) USSD(_ context.Context, r gateway.Request, name string, in gateway.NewUSSD) (gateway.USSDView, error) {
+	return gateway.USSDView{Line: name, State: "reply-expected", Text: "1 Balance", ExpiresAt: began}, f.note("USSD", r, name, in)
+}
+
 func (f *fake) Queue(_ context.Context, r gateway.Request) (gateway.QueueStatus, error) {
 	return gateway.QueueStatus{Normal: 3, OldestAt: began}, f.note("Queue", r)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCommandOfAnOperator(t *testing.T) {
@@ -12,56 +13,72 @@ func TestCommandOfAnOperator(t *testing.T) {
 	m := p.open()
 	p.says("\r\n+CBC: 0,80,4000\r\n\r\nOK\r\n", "+CBC")
 	for _, cmd := range []string{"AT+CBC", "at+CBC", "+CBC", " AT+CBC "} {
-		if got, err := m.Command(t.Context(), cmd); err != nil || !slices.Equal(got, []string{"+CBC: 0,80,4000"}) {
+		if got, err := m.Command(t.Context(), cmd, 0); err != nil || !slices.Equal(got, []string{"+CBC: 0,80,4000"}) {
 			t.Errorf("%q: %q, %v", cmd, got, err)
 		}
 	}
 	before, _ := p.seen()
-	for _, cmd := range []string{
-		"AT+CMGS=20", "AT+CPIN=1234", "at+cpin=\"1234\"", "ATZ", "ATE1", "AT&F", "AT+CMGF=1", "ATD123;", "AT+CBC;+CMGF=1",
-		"AT+CBC\rAT+CMGF=1", "AT+CLCK=\"SC\",0,\"1234\"", "AT+CMSS=1",
+	for cmd, instead := range map[string]string{
+		"AT+CMGS=20": "modemgate send", "AT+CPIN=1234": "pin_file", "at+cpin=\"1234\"": "pin_file", "AT +CPIN = 1234": "pin_file", "ATZ": "reset",
+		"ATE1": "session", "AT&F": "reset", "AT+CMGF=1": "session", "ATD123": "calls", "AT+CBC;+CMGF=1": "one command",
+		"AT+CBC\rAT+CMGF=1": "one command", "AT+CLCK=\"SC\",0,\"1234\"": "pin_file", "AT+CMSS=1": "modemgate send",
+		"AT+CFUN=1,1": "reset", "AT+CUSD=1,\"*100#\"": "modemgate ussd", "AT+CMGD=1,4": "inbox", "AT^RESET": "reset",
 	} {
-		err := func() error { _, err := m.Command(t.Context(), cmd); return err }()
-		if !errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), "1234") {
+		err := func() error { _, err := m.Command(t.Context(), cmd, 0); return err }()
+		if !errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), "1234") || !strings.Contains(err.Error(), instead) {
 			t.Errorf("%q: got %v", cmd, err)
 		}
 	}
 	if after, _ := p.seen(); len(after) != len(before) {
 		t.Errorf("reached the modem: %q", after[len(before):])
 	}
-	if err := allowed("+CMGF=?"); err != nil {
-		t.Error(err)
+	for _, cmd := range []string{"+CMGF=?", "+CFUN?", "AT+CPIN?", "ATI", "AT", "AT^CPIN?"} {
+		if err := CommandAllowed(cmd); err != nil {
+			t.Errorf("%s: %v", cmd, err)
+		}
 	}
 }
 
-func TestUSSD(t *testing.T) {
+func TestCommandThatFailsOrIsLate(t *testing.T) {
 	p := newPeer(t)
 	m := p.open()
-	p.on("+CUSD", func(p *peer, _ string) { p.ok(); p.send("\r\n+CUSD: 0,\"Balance 5\",15\r\n") })
-	if err := m.USSD(t.Context(), "*100#"); err != nil {
-		t.Fatal(err)
+	p.says("\r\n+CME ERROR: 30\r\n", "+COPS=?")
+	var refused *CommandError
+	if _, err := m.Command(t.Context(), "AT+COPS=?", time.Minute); !errors.As(err, &refused) || refused.Code != "cme-30" {
+		t.Errorf("got %v", err)
 	}
-	if s := soon(t, m.Signals(), "the answer"); s.Kind != SignalUSSD || s.Text != `0,"Balance 5",15` {
-		t.Errorf("got %+v", s)
+	p.on("+CBC", func(*peer, string) {})
+	if _, err := m.Command(t.Context(), "AT+CBC", 50*time.Millisecond); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v", err)
 	}
-	if err := m.USSD(t.Context(), `*100#",15;+CMGF=1`); err == nil {
-		t.Error("a command inside the code was let through")
+	soon(t, m.Done(), "the end of the session")
+	lines := m.Trace().Lines(0)
+	if last := lines[len(lines)-1]; last.Mark != "!" || !strings.Contains(last.Text, "missed a deadline") {
+		t.Errorf("the trace ends with %+v", last)
 	}
+}
+
+func traced(m *Modem) string {
+	var b strings.Builder
+	for _, l := range m.Trace().Lines(0) {
+		b.WriteString(l.Mark + " " + l.Text + "\n")
+	}
+	return b.String()
 }
 
 func TestTraceIsMasked(t *testing.T) {
 	p := newPeer(t)
 	m := p.open()
 	secret := "0791999000000000040A"
-	p.send("\r\n+CMT: ,9\r\n" + secret + "\r\n\r\n+CUSD: 0,\"code 4711 secret\",15\r\n\r\n+CLIP: \"+999000001\",145\r\n")
+	p.send("\r\n+CMT: ,9\r\n" + secret + "\r\n\r\n+CUSD: 0,\"code 4711 secret\n+hidden: first\n#second line\",15\r\n\r\n+CLIP: \"+999000001\",145\r\n")
 	for range 3 {
 		soon(t, m.Signals(), "a signal")
 	}
 	if _, err := m.Send(t.Context(), Submission{TPDU: samplePDU}); err != nil {
 		t.Fatal(err)
 	}
-	trace := strings.Join(m.Trace(), "\n")
-	for _, word := range []string{secret, "4711", "secret", "999000001", peerIMEI, peerICCID, "F4F29C0E"} {
+	trace := traced(m)
+	for _, word := range []string{secret, "4711", "secret", "hidden", "second", "999000001", peerIMEI, peerICCID, "F4F29C0E"} {
 		if strings.Contains(trace, word) {
 			t.Errorf("the trace shows %q:\n%s", word, trace)
 		}
@@ -70,5 +87,50 @@ func TestTraceIsMasked(t *testing.T) {
 		if !strings.Contains(trace, word) {
 			t.Errorf("the trace does not show %q:\n%s", word, trace)
 		}
+	}
+	for _, row := range [][2]string{
+		{`at+cpin="1234"`, `AT+cpin="…"`}, {"+CPIN=12345", "AT+CPIN=…"}, {`AT+CUSD=1,"*100#"`, "AT+CUSD=<17 characters>"},
+		{`+CSCA="+447785016005",145`, `AT+CSCA="…",145`}, {"ATI", "ATI"},
+	} {
+		if got := MaskCommand(row[0]); got != row[1] {
+			t.Errorf("MaskCommand(%q) = %q, want %q", row[0], got, row[1])
+		}
+	}
+}
+
+func TestTraceKeepsTheLastLines(t *testing.T) {
+	var tr Trace
+	if got := tr.Lines(0); len(got) != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	for range traceLines + 5 {
+		tr.add(">", "AT")
+	}
+	got := tr.Lines(0)
+	if len(got) != traceLines || got[0].Seq != 6 || got[len(got)-1].Seq != traceLines+5 {
+		t.Errorf("%d lines, from %d", len(got), got[0].Seq)
+	}
+	if got := tr.Lines(traceLines + 3); len(got) != 2 || got[0].Seq != traceLines+4 {
+		t.Errorf("got %+v", got)
+	}
+	if got := tr.Lines(traceLines + 99); len(got) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A bare session is for a modem whose SIM is the trouble.
+func TestBareSession(t *testing.T) {
+	p := newPeer(t)
+	p.says("\r\n+CME ERROR: 10\r\n", "+CPIN?")
+	m := p.open(func(o *Options) { o.Bare = true })
+	if id := m.Identity(); id.IMEI != peerIMEI || id.Manufacturer != "Peer" {
+		t.Errorf("got %+v", id)
+	}
+	if commands, _ := p.seen(); slices.Contains(commands, "AT+CPIN?") || slices.Contains(commands, "AT+CMGF=0") {
+		t.Errorf("it did more than it must: %q", commands)
+	}
+	var refused *CommandError
+	if _, err := m.Command(t.Context(), "AT+CPIN?", 0); !errors.As(err, &refused) || refused.Code != "cme-10" {
+		t.Errorf("got %v", err)
 	}
 }

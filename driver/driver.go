@@ -50,6 +50,11 @@ type Options struct {
 	// locked with flock(2) in any case.
 	LockDir string
 	Log     *slog.Logger // nil for silence
+	Trace   *Trace       // gets the dialogue, masked; nil for one of the session's own
+
+	// Bare opens the modem just so far that Command can be used: no SIM is
+	// needed, and nothing is set but echo and the form of answers.
+	Bare bool
 
 	// OnWrite, if set, is called before and after each write of the send and
 	// delete paths with "driver:cmgs", "driver:pdu", "driver:result" or
@@ -83,6 +88,9 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Trace == nil {
+		o.Trace = new(Trace)
+	}
 	return o
 }
 
@@ -107,6 +115,8 @@ type Modem struct {
 	link       bool              // it is set
 
 	announces bool // of new messages; written by Open alone
+
+	ussd ussdDialog
 }
 
 // Open locks the port, opens it and brings the modem up. It fails with
@@ -128,7 +138,9 @@ func Open(ctx context.Context, o Options) (*Modem, error) {
 	m := &Modem{
 		o: o, s: newSession(p, o), hook: o.OnWrite, sca: sca,
 		selects: make(map[string]string), total: make(map[string]int), walk: make(map[string]bool),
+		ussd: ussdDialog{turn: make(chan struct{}, 1)},
 	}
+	m.ussd.turn <- struct{}{}
 	if err := m.bringUp(ctx); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -166,10 +178,5 @@ func (m *Modem) Err() error {
 // device hangs, and may be called more than once.
 func (m *Modem) Close() error { return m.s.close() }
 
-// Trace returns the last lines of the dialogue, oldest first, with numbers,
-// texts and PDUs masked; "> " marks what was written.
-func (m *Modem) Trace() []string {
-	m.s.wire.mu.Lock()
-	defer m.s.wire.mu.Unlock()
-	return m.s.wire.trace.all()
-}
+// Trace is the record of the dialogue: that of [Options], or the session's own.
+func (m *Modem) Trace() *Trace { return m.o.Trace }

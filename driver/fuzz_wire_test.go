@@ -49,7 +49,7 @@ func cut(data, sizes []byte) [][]byte {
 // runWire sends the pieces to a wire in the given phase and returns the lines
 // that at.AT would see, the signals, and how much at.AT left unread.
 func runWire(pieces [][]byte, in phase) (lines []string, signals []Signal) {
-	w := newWire(&chunks{pieces: pieces, end: io.EOF}, slog.New(slog.DiscardHandler))
+	w := newWire(&chunks{pieces: pieces, end: io.EOF}, slog.New(slog.DiscardHandler), new(Trace))
 	w.phase, w.command = in, "+CMGL=4"
 	if in == awaiting {
 		w.command, w.send = "+CMGS=10", &submission{pdu: "00010000"}

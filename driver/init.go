@@ -48,6 +48,10 @@ var setUp = []step{
 	{"link holding", false, (*Modem).probeLink},
 }
 
+// bareSteps is how many of the first steps bring a modem just so far that it
+// answers and says who it is.
+const bareSteps = 5
+
 // bringUp runs both tables. The session has no other user yet.
 func (m *Modem) bringUp(ctx context.Context) error {
 	release, err := m.s.hold(ctx)
@@ -55,6 +59,9 @@ func (m *Modem) bringUp(ctx context.Context) error {
 		return err
 	}
 	defer release()
+	if m.o.Bare {
+		return m.run(ctx, wakeUp[:bareSteps])
+	}
 	if err := m.run(ctx, wakeUp); err != nil {
 		return err
 	}

@@ -85,9 +85,9 @@ func TestPINUnlocksTheSIMOfEveryProfile(t *testing.T) {
 			if _, err := n.Phone("+999777000001").Wait(ctx, 1); err != nil {
 				t.Error(err)
 			}
-			for _, line := range m.Trace() {
-				if strings.Contains(line, rightPIN) {
-					t.Errorf("the trace holds the PIN: %s", line)
+			for _, line := range m.Trace().Lines(0) {
+				if strings.Contains(line.Text, rightPIN) {
+					t.Errorf("the trace holds the PIN: %s", line.Text)
 				}
 			}
 		})

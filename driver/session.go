@@ -36,7 +36,7 @@ const endPatience = 3 * time.Second
 
 func newSession(p *port, o Options) *session {
 	s := &session{
-		port: p, wire: newWire(p, o.Log), log: o.Log, limit: o.CommandTimeout,
+		port: p, wire: newWire(p, o.Log, o.Trace), log: o.Log, limit: o.CommandTimeout,
 		turn: make(chan struct{}, 1), done: make(chan struct{}), pumped: make(chan struct{}),
 	}
 	// The real deadlines are per command; this one only ends what forgot its own.
@@ -56,6 +56,7 @@ func newSession(p *port, o Options) *session {
 func (s *session) end(why error) {
 	s.onceEnd.Do(func() {
 		s.err = why
+		s.wire.trace.Note("session ended: " + why.Error())
 		s.port.shut()
 		close(s.done)
 		// The port's Close may have to wait for the kernel; whoever closes the

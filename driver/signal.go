@@ -19,12 +19,14 @@ const (
 	SignalLateResult
 	// SignalFull says that a message storage is full.
 	SignalFull
-	// SignalCall says that a call came in or ended; Text is the caller's number where known.
+	// SignalCall says that a call rings; Text is the caller's number where known.
 	SignalCall
 	// SignalReboot says that the modem restarted; the session ends right after it.
 	SignalReboot
-	// SignalUSSD carries an answer of the network to a USSD code, in Text.
+	// SignalUSSD carries what the network said by USSD when nobody had asked, in Text.
 	SignalUSSD
+	// SignalCallEnd says that a call has ended.
+	SignalCallEnd
 )
 
 // Signal is something that the modem said unasked. Which fields are set
@@ -66,16 +68,17 @@ var unasked = []struct {
 	{"^SMMEMFULL:", parseFull},
 	{"+SMMEMFULL:", parseFull},
 	{"+CRING:", func(f []string) Signal { return Signal{Kind: SignalCall} }},
-	{"+CLIP:", func(f []string) Signal { return Signal{Kind: SignalCall, Text: f[0]} }},
+	{"+CLIP:", parseCaller},
+	{"VOICE CALL: END", func(f []string) Signal { return Signal{Kind: SignalCallEnd} }},
 	{"VOICE CALL:", func(f []string) Signal { return Signal{Kind: SignalCall} }},
-	{"MISSED_CALL:", func(f []string) Signal { return Signal{Kind: SignalCall} }},
+	{"MISSED_CALL:", func(f []string) Signal { return Signal{Kind: SignalCallEnd} }},
 	{"^SYSSTART", func([]string) Signal { return Signal{Kind: SignalReboot} }},
 	{"*ATREADY:", func([]string) Signal { return Signal{Kind: SignalReboot} }},
 }
 
 // unaskedWords are whole lines with a meaning.
 var unaskedWords = map[string]SignalKind{
-	"RING": SignalCall, "NO CARRIER": SignalCall, "BUSY": SignalCall, "NO ANSWER": SignalCall,
+	"RING": SignalCall, "NO CARRIER": SignalCallEnd, "BUSY": SignalCallEnd, "NO ANSWER": SignalCallEnd,
 	"RDY": SignalReboot, "^SHUTDOWN": SignalReboot, "NORMAL POWER DOWN": SignalReboot,
 	"POWERED DOWN": SignalReboot, "UNDER-VOLTAGE POWER DOWN": SignalReboot,
 }
@@ -104,6 +107,16 @@ func parseSignal(line string) (Signal, bool) {
 // parseStored reads +CMTI: <mem>,<index>; SIM7000 sends neither ("+CMTI: ,-1").
 func parseStored(f []string) Signal {
 	return Signal{Kind: SignalStored, Memory: f[0], Index: number(field(f, 1), -1)}
+}
+
+// parseCaller reads +CLIP: <number>,<type> (3GPP TS 27.007 §7.11); type 145 is
+// an international number, which some modems write without its plus.
+func parseCaller(f []string) Signal {
+	from := f[0]
+	if from != "" && from[0] != '+' && field(f, 1) == "145" {
+		from = "+" + from
+	}
+	return Signal{Kind: SignalCall, Text: from}
 }
 
 func parseFull(f []string) Signal { return Signal{Kind: SignalFull, Memory: f[0]} }

@@ -3,29 +3,72 @@ package driver
 import (
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 )
 
-// traceLines is how much of the dialogue with the modem is kept.
-const traceLines = 200
+// traceLines is how much of the dialogue with a modem is kept.
+const traceLines = 300
 
-// traceRing keeps the last lines of the dialogue, masked.
-type traceRing struct {
-	lines [traceLines]string
-	next  int
+// TraceLine is one line of a dialogue, masked. Seq counts from 1.
+type TraceLine struct {
+	Seq  uint64
+	At   time.Time
+	Mark string // ">" written, "<" heard, "!" about the session
+	Text string
 }
 
-func (t *traceRing) add(direction, line string) {
-	t.lines[t.next%traceLines] = direction + " " + mask(line)
-	t.next++
+// Trace keeps the last lines of the dialogue with a modem, with numbers,
+// texts, PINs and PDUs masked before they are kept. Given to [Open] in
+// [Options] it outlives sessions, so that it can tell how one ended. The zero
+// value is ready; it is safe for concurrent use.
+type Trace struct {
+	mu    sync.Mutex
+	lines [traceLines]TraceLine
+	last  uint64
 }
 
-func (t *traceRing) all() []string {
-	var out []string
-	for i := max(0, t.next-traceLines); i < t.next; i++ {
-		out = append(out, t.lines[i%traceLines])
+// Lines returns what is kept of the lines after seq, oldest first; 0 for all.
+func (t *Trace) Lines(after uint64) []TraceLine {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := uint64(1)
+	if t.last > traceLines {
+		first = t.last - traceLines + 1
+	}
+	var out []TraceLine
+	for seq := max(first, after+1); seq <= t.last; seq++ {
+		out = append(out, t.lines[seq%traceLines])
 	}
 	return out
 }
+
+// Note adds a remark about the session. It must hold nothing secret.
+func (t *Trace) Note(text string) { t.put("!", text) }
+
+func (t *Trace) add(direction, line string) { t.put(direction, mask(line)) }
+
+func (t *Trace) put(mark, text string) {
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last++
+	t.lines[t.last%traceLines] = TraceLine{Seq: t.last, At: now, Mark: mark, Text: text}
+}
+
+// hear traces a line of the modem. The further lines of an answer to a USSD
+// code may look like anything and are text.
+func (w *wire) hear(line string) {
+	if len(w.joined) > 0 {
+		w.trace.put("<", fmt.Sprintf("<%d characters>", len(line)))
+		return
+	}
+	w.trace.add("<", line)
+}
+
+// MaskCommand is a command of an operator as it may be logged: numbers,
+// quoted texts and PINs are replaced.
+func MaskCommand(cmd string) string { return mask("AT" + withoutAT(cmd)) }
 
 // mask keeps of a line what a maintainer needs and no user may mind: names of
 // commands, short numbers, storage names. Numbers of four digits and more,

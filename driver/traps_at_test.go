@@ -166,7 +166,7 @@ func TestTrapT6NoPrompt(t *testing.T) {
 }
 
 func TestTrapT6WatchdogEndsOnlyItsOwnCommand(t *testing.T) {
-	w := newWire(nil, newPeer(t).options().Log)
+	w := newWire(nil, newPeer(t).options().Log, new(Trace))
 	w.mu.Lock()
 	w.phase = running
 	w.startTimer(time.Hour, errSilence)

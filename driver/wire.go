@@ -80,12 +80,13 @@ type wire struct {
 
 	finals  chan struct{} // final codes that came while idle
 	signals chan Signal
-	trace   traceRing
+	ussd    chan Signal // takes answers to USSD codes while somebody waits for one
+	trace   *Trace
 }
 
-func newWire(port io.ReadWriter, log *slog.Logger) *wire {
+func newWire(port io.ReadWriter, log *slog.Logger, trace *Trace) *wire {
 	w := &wire{
-		port: port, log: log,
+		port: port, log: log, trace: trace,
 		finals: make(chan struct{}, 1), signals: make(chan Signal, signalQueue),
 	}
 	w.moved = sync.NewCond(&w.mu)
@@ -140,7 +141,7 @@ func (w *wire) take(chunk []byte) (rebooted bool) {
 			w.trace.add("<", prompt)
 			w.emit("> ")
 		default:
-			w.trace.add("<", line)
+			w.hear(line)
 			for _, piece := range w.pieces(line) {
 				w.digest(piece)
 			}
@@ -347,6 +348,13 @@ func (w *wire) signal(s Signal) {
 			return // the tail of a boot that ended before we spoke
 		}
 		w.rebooted = true
+	}
+	if s.Kind == SignalUSSD && w.ussd != nil {
+		select {
+		case w.ussd <- s:
+		default:
+		}
+		return
 	}
 	if w.done || len(w.signals) >= hintQueue && !s.sole() {
 		return

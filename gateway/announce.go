@@ -92,6 +92,7 @@ type lineBody struct {
 	Cause     string    `json:"cause,omitempty"` // of a recovery, as Step and Result
 	Step      string    `json:"step,omitempty"`
 	Result    string    `json:"result,omitempty"`
+	From      string    `json:"from,omitempty"` // of a call
 	Simulated bool      `json:"simulated"`
 }
 

@@ -18,6 +18,7 @@ const (
 	NotFound              Code = "not-found"               // 404
 	IdempotencyInProgress Code = "idempotency-in-progress" // 409
 	NotCancelable         Code = "not-cancelable"          // 409
+	LineBusy              Code = "line-busy"               // 409
 	OTPEnded              Code = "otp-ended"               // 410
 	NumberInvalid         Code = "number-invalid"          // 422
 	TextTooLong           Code = "text-too-long"           // 422
@@ -27,6 +28,7 @@ const (
 	NumberLocked          Code = "number-locked"           // 429
 	NoLine                Code = "no-line"                 // 503
 	ClockNotSet           Code = "clock-not-set"           // 503
+	ModemTimeout          Code = "modem-timeout"           // 504
 	StorageFull           Code = "storage-full"            // 507
 	Internal              Code = "internal"                // 500
 )

@@ -36,6 +36,11 @@ type Modem interface {
 	List(ctx context.Context) ([]driver.Stored, error)
 	Delete(ctx context.Context, slot driver.Slot) error
 	Status(ctx context.Context) (driver.Status, error)
+	Command(ctx context.Context, cmd string, timeout time.Duration) ([]string, error)
+	USSD(ctx context.Context, code string) (driver.USSDAnswer, error)
+	ReplyUSSD(ctx context.Context, text string) (driver.USSDAnswer, error)
+	CancelUSSD(ctx context.Context) error
+	HangUp(ctx context.Context) error
 	Signals() <-chan driver.Signal
 	Done() <-chan struct{}
 	Err() error
@@ -71,6 +76,9 @@ type LineOptions struct {
 	PerDay    int
 	Simulated bool
 	Rescue    Rescue // what else can be done for its modem
+
+	AcceptCalls bool          // let calls ring; else they are rejected
+	Trace       *driver.Trace // what Open traces to; nil: none
 
 	// Open opens the modem of the line. An error that wraps
 	// [driver.ErrNoPort] means that it is not plugged in, a [*MismatchError]

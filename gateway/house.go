@@ -108,6 +108,9 @@ func (g *Gateway) eraseNumber(tx store.Tx, n string, rep *EraseReport, gone map[
 	if err := remove(tx.InboundFrom, tx.DeleteInbound, &rep.Inbound); err != nil {
 		return err
 	}
+	if _, err := tx.DeleteEvents(aboutCall + n); err != nil {
+		return err
+	}
 	if err := g.eraseReports(tx, n); err != nil {
 		return err
 	}

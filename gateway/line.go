@@ -48,9 +48,13 @@ type line struct {
 	order   atomic.Pointer[[]string] // steps of recovery of which one was asked for
 	ordered chan struct{}            // wakes a line that waits for its modem
 
+	ussd ussdSession
+	call callWatch
+
 	mu       sync.Mutex
 	state    LineStatus
 	recovery RecoveryStatus
+	modem    Modem // of the present session, for operators; nil without one
 	identity driver.Identity
 	block    blockade
 }
@@ -186,6 +190,7 @@ func (l *line) session(ctx context.Context) (err error) {
 		return err
 	}
 	l.opened()
+	defer l.hold(m)()
 	var wg sync.WaitGroup
 	wg.Go(func() { l.listen(ctx, m) })
 	defer wg.Wait()
@@ -337,8 +342,8 @@ func (l *line) listen(ctx context.Context, m Modem) {
 			l.want.Store(true)
 			l.poke()
 			l.tell(ctx, "storage-full", s.Memory)
-		case driver.SignalCall:
-			l.tell(ctx, "call", "")
+		case driver.SignalCall, driver.SignalCallEnd:
+			l.isCall(ctx, m, s)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type metrics struct {
 	inbound  *prometheus.CounterVec
 	recovery *prometheus.CounterVec
 	lastIn   *prometheus.GaugeVec
+	calls    *prometheus.CounterVec
 
 	mu    sync.Mutex
 	lines map[string]*lineCounters
@@ -40,8 +41,9 @@ func newMetrics(g *Gateway) *metrics {
 	m.otp = counter("modemgate_otp_total", "One-time passwords by what happened: created, resent, approved, wrong, blocked, expired, canceled, failed, locked.", "result")
 	m.inbound = counter("modemgate_inbound_total", "Received SMS.", "line")
 	m.recovery = counter("modemgate_recovery_total", "Steps taken for modems that did not work, by what came of them.", "line", "step", "result")
+	m.calls = counter("modemgate_calls_total", "Calls that came in.", "line")
 	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
-	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m)
+	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m)
 	return m
 }
 

@@ -114,10 +114,11 @@ func (r *rig) options() gateway.Options {
 		},
 	}
 	for _, m := range r.net.Modems() {
+		trace := new(driver.Trace)
 		o.Lines = append(o.Lines, gateway.LineOptions{
-			Name: m.Name(), Port: m.Path(), Number: m.Number(), PerMinute: 1e6, PerDay: 1e6, Simulated: true,
+			Name: m.Name(), Port: m.Path(), Number: m.Number(), PerMinute: 1e6, PerDay: 1e6, Simulated: true, Trace: trace,
 			Open: func(ctx context.Context) (gateway.Modem, error) {
-				d, err := driver.Open(ctx, driver.Options{Port: m.Path(), Log: log, CommandTimeout: 2 * time.Second, PromptTimeout: 2 * time.Second, SubmitTimeout: 1500 * time.Millisecond})
+				d, err := driver.Open(ctx, driver.Options{Port: m.Path(), Log: log, Trace: trace, CommandTimeout: 2 * time.Second, PromptTimeout: 2 * time.Second, SubmitTimeout: 1500 * time.Millisecond})
 				if err != nil {
 					return nil, err
 				}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -17,6 +18,8 @@ type (
 	OTPState     = store.OTPState
 	Inbound      = store.Inbound
 	Key          = store.Key
+
+	TraceLine = driver.TraceLine
 )
 
 // Request says who asks for something and how. Body and IdempotencyKey are

@@ -129,6 +129,10 @@ var accessRules = map[string]rule{
 	},
 	"POST /v1/lines/{name}/resume": {path: "/v1/lines/modem1/resume", want: withScope("admin", fine)},
 
+	"POST /v1/lines/{name}/at":   {path: "/v1/lines/modem0/at", body: says(`{"command":"AT+CSQ"}`), want: withScope("admin", fine)},
+	"GET /v1/lines/{name}/trace": {path: "/v1/lines/modem0/trace", want: withScope("admin", fine)},
+	"POST /v1/lines/{name}/ussd": {path: "/v1/lines/modem0/ussd", body: says(`{"code":"*100#"}`), want: withScope("admin", fine)},
+
 	"POST /v1/messages": {
 		want: withScope("send", verdictOf{status: 202}),
 		body: func() string { return fmt.Sprintf(`{"to":%q,"text":"hello","via":"modem0"}`, number()) },

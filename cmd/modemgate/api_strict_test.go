@@ -121,7 +121,7 @@ func problemMembers(s *station) {
 }
 
 func unknownRoutes(s *station) {
-	for _, path := range []string{"/", "/v1", "/v1/leases", "/v1/messages/a/b", "/v2/messages", "/v1/lines/modem0/ussd"} {
+	for _, path := range []string{"/", "/v1", "/v1/leases", "/v1/messages/a/b", "/v2/messages", "/v1/lines/modem0/reboot"} {
 		s.ask(s.admin, "GET", path, "").want(s.t, 404, "not-found")
 		s.ask("", "GET", path, "").want(s.t, 404, "not-found")
 	}

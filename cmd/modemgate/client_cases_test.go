@@ -37,6 +37,14 @@ const (
 	listedKeys = `{"items":[{"name":"shop","scopes":["otp","send"],"to":["+44","+49"],"per_minute":5,"per_day":500,"generation":1,"created_at":"2026-05-01T09:30:00.000Z","expires_at":"2026-07-30T09:30:00.000Z","revoked_at":null},{"name":"old","scopes":["admin"],"to":[],"generation":2,"created_at":"2026-04-01T09:30:00.000Z","expires_at":null,"revoked_at":"2026-04-02T09:30:00.000Z"},{"name":"back","scopes":["status"],"to":[],"generation":1,"created_at":"2026-04-01T09:30:00.000Z","expires_at":null,"revoked_at":null,"revived_at":"2026-04-30T09:30:00.000Z"}],"next_cursor":null}`
 )
 
+const (
+	signalAnswer = `{"line":"front","lines":["+CSQ: 21,99","\u001b]0;x"],"result":"OK","took_ms":12}`
+	noSIMAnswer  = `{"line":"front","lines":[],"result":"cme-10","took_ms":3}`
+	menuAnswer   = `{"line":"front","state":"reply-expected","text":"Menu\n1 Balance","expires_at":"2026-05-01T09:32:00.000Z"}`
+	doneAnswer   = `{"line":"front","state":"done","text":"Your balance is 9.90"}`
+	someTrace    = `{"items":[{"seq":1,"at":"2026-05-01T09:30:00.000Z","mark":">","text":"AT+CSQ"},{"seq":2,"at":"2026-05-01T09:30:00.012Z","mark":"<","text":"+CSQ: 21,99"}],"next_cursor":"2"}`
+)
+
 var commandCases = []struct {
 	name string
 	args []string
@@ -161,4 +169,17 @@ var commandCases = []struct {
 	{name: "erase", args: []string{"erase", "+447700900123"}, say: answers{"POST /v1/admin/erase": {`{"messages":12,"otps":1,"inbound":0,"events":100}`}}},
 	{name: "erase-json", args: []string{"erase", "+447700900123", "--json"}, say: answers{"POST /v1/admin/erase": {`{"messages":12,"otps":1,"inbound":0,"events":100}`}}},
 	{name: "erase-no-answer", args: []string{"erase", "+447700900123"}, code: exitUnreachable, say: answers{"POST /v1/admin/erase": {"hang up"}}},
+	{name: "at", args: []string{"at", "front", "AT+CSQ", "+CPIN?", "--timeout", "30s"}, say: answers{"POST /v1/lines/front/at": {signalAnswer, noSIMAnswer}}, code: exitFailed},
+	{name: "at-json", args: []string{"at", "--json", "front", "AT+CSQ"}, say: answers{"POST /v1/lines/front/at": {signalAnswer}}},
+	{name: "trace", args: []string{"trace", "front"}, say: answers{"GET /v1/lines/front/trace?after=0": {someTrace}}},
+	{name: "trace-json", args: []string{"trace", "front", "--json"}, say: answers{"GET /v1/lines/front/trace?after=0": {someTrace}}},
+	{name: "trace-empty", args: []string{"trace", "front"}, say: answers{"GET /v1/lines/front/trace?after=0": {`{"items":[],"next_cursor":"0"}`}}},
+	{name: "ussd", args: []string{"ussd", "front", "*100#"}, say: answers{"POST /v1/lines/front/ussd": {doneAnswer}}},
+	{name: "ussd-menu", args: []string{"ussd", "front", "*123#", "1"}, say: answers{"POST /v1/lines/front/ussd": {menuAnswer, doneAnswer}}},
+	{name: "ussd-waits", args: []string{"ussd", "front", "*123#"}, say: answers{"POST /v1/lines/front/ussd": {menuAnswer}}},
+	{name: "ussd-reply", args: []string{"ussd", "front", "--reply", "1", "--json"}, say: answers{"POST /v1/lines/front/ussd": {doneAnswer}}},
+	{name: "ussd-short", args: []string{"ussd", "front", "*100#", "1"}, say: answers{"POST /v1/lines/front/ussd": {doneAnswer}}, code: exitFailed},
+	{name: "ussd-cancel", args: []string{"ussd", "front", "--cancel"}, say: answers{"POST /v1/lines/front/ussd": {`{"line":"front","state":"canceled","text":""}`}}},
+	{name: "ussd-timeout", args: []string{"ussd", "front", "*100#"}, say: answers{"POST /v1/lines/front/ussd": {`{"line":"front","state":"timeout","text":""}`}}, code: exitTimeout},
+	{name: "ussd-refused", args: []string{"ussd", "front", "*100#"}, say: answers{"POST /v1/lines/front/ussd": {`{"line":"front","state":"failed","text":"","error":"cme-30"}`}}, code: exitFailed},
 }

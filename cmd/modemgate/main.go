@@ -98,6 +98,7 @@ func commands() []command {
 	return []command{
 		serveCommand, demoCommand, simCommand, statusCommand,
 		sendCommand, otpCommand, inboxCommand, explainCommand, resolveCommand, queueCommand,
+		atCommand, ussdCommand, traceCommand,
 		keyCommand, backupCommand, restoreCommand, eraseCommand,
 		checkCommand, configCommand, versionCommand,
 	}

@@ -23,6 +23,7 @@ var readmeRunners = map[string]func(*reader, *testing.T, block){
 	"config": (*reader).config, "install": (*reader).install, "service": (*reader).service,
 	"daily": (*reader).daily, "pin": (*reader).pin, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
 	"backup": (*reader).backup, "restore": (*reader).restore, "erase": (*reader).erase,
+	"speak": (*reader).speak,
 }
 
 // start: the demonstration runs until it says that it stays up, then Ctrl-C
@@ -209,6 +210,10 @@ func (r *reader) pin(t *testing.T, b block) {
 	if pin, err := configs.ReadPIN(filepath.Join(p.dir, "front.pin")); err != nil || pin != "73914628" {
 		t.Errorf("read %d characters, %v", len(pin), err)
 	}
+}
+
+func (r *reader) speak(t *testing.T, b block) {
+	says(t, r.site.sh(t, b.text), `\+CSQ: \d+,\d+\nOK\n`, `\+COPS: `, `[<>] `, `Your balance is 9.90`)
 }
 
 func (r *reader) keys(t *testing.T, b block) {

@@ -200,13 +200,14 @@ func (a *app) openLines(tune func(*sim.Options)) ([]gateway.LineOptions, gateway
 
 // line is a line that opens its modem at a port.
 func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
-	log := a.log.With("line", l.Name)
+	log, trace := a.log.With("line", l.Name), new(driver.Trace)
 	return gateway.LineOptions{
 		Name: l.Name, Port: l.Port, Number: l.Number, PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay,
+		Trace: trace,
 		Open: func(ctx context.Context) (gateway.Modem, error) {
 			m, err := driver.Open(ctx, driver.Options{
 				Port: l.Port, SMSC: l.SMSC, PIN: a.pin(l), SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks,
-				Log: log, OnWrite: hook,
+				Log: log, Trace: trace, OnWrite: hook,
 			})
 			if err != nil {
 				return nil, err
