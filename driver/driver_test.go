@@ -94,6 +94,7 @@ func TestAtPromptErrorEscapes(t *testing.T) {
 }
 
 func TestCancelBeforePromptRecalls(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	m := p.open()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -166,6 +167,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestSIMConditions(t *testing.T) {
+	t.Parallel()
 	for answer, state := range map[string]string{
 		"\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n": "pin", "\r\n+CPIN: SIM PUK\r\n\r\nOK\r\n": "puk",
 		"\r\n+CME ERROR: 10\r\n": "absent", "\r\n+CME ERROR: 13\r\n": "failure", "\r\n+CME ERROR: 14\r\n": "busy",

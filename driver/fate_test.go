@@ -103,6 +103,7 @@ func check(t *testing.T, n *sim.Network, text string, mr int, err error) {
 
 // Cancelling at any moment is never a lie either.
 func TestCancelIsTrueOfTheNetwork(t *testing.T) {
+	t.Parallel()
 	n, s := network(t, "")
 	m := patient(t, s)
 	for i := range 40 {

@@ -83,9 +83,11 @@ func listed(t *testing.T, m *driver.Modem, fits func(driver.Decoded) bool) (driv
 }
 
 func TestSimulatedModemsOfAllProfiles(t *testing.T) {
+	t.Parallel()
 	const phone = "+999777000001"
 	for _, profile := range sim.Profiles() {
 		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
 			n, s := network(t, profile)
 			m := dial(t, s)
 			id := m.Identity()
@@ -124,6 +126,7 @@ func TestSimulatedModemsOfAllProfiles(t *testing.T) {
 }
 
 func TestSimulatedChatterEverywhere(t *testing.T) {
+	t.Parallel()
 	for _, where := range []string{sim.WhereBefore, sim.WhereInside, sim.WhereAfter, sim.WhereJoined} {
 		t.Run(where, func(t *testing.T) {
 			n, s := network(t, "")
@@ -143,6 +146,7 @@ func TestSimulatedChatterEverywhere(t *testing.T) {
 }
 
 func TestSimulatedFaultsOfASend(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		fault sim.Fault
 		fate  driver.Fate
@@ -158,6 +162,7 @@ func TestSimulatedFaultsOfASend(t *testing.T) {
 		"hangs after acceptance":     {sim.Fault{Kind: sim.FaultHang, Match: "+CMGS", Point: sim.PointAccepted}, driver.Unknown, "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, s := network(t, "")
 			m := dial(t, s)
 			s.Inject(c.fault)
@@ -171,6 +176,7 @@ func TestSimulatedFaultsOfASend(t *testing.T) {
 }
 
 func TestSimulatedOddities(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]sim.Fault{
 		"echo":              {Kind: sim.FaultEcho},
 		"optional commands": {Kind: sim.FaultUnsupported},
@@ -217,6 +223,7 @@ func TestSimulatedSIMStates(t *testing.T) {
 // A process that died at the prompt, or with an answer on its way, must not
 // disturb its successor.
 func TestSimulatedReopenAfterAbandonedCommand(t *testing.T) {
+	t.Parallel()
 	n, s := network(t, "")
 	for range 2 {
 		m := dial(t, s)

@@ -203,6 +203,7 @@ func TestTrapT7SecondPromptSendsNothingTwice(t *testing.T) {
 }
 
 func TestTrapT8PDUModeOnly(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	p.open()
 	commands, _ := p.seen()
@@ -256,6 +257,7 @@ func TestTrapT10FinalCodes(t *testing.T) {
 }
 
 func TestTrapT10NumericResultsAndNoFinalCode(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	verbal := false
 	p.on("", func(p *peer, _ string) {
@@ -321,6 +323,7 @@ func TestTrapT13WaitingForTheTurnCanBeCancelled(t *testing.T) {
 }
 
 func TestTrapT15USSDOverSeveralLines(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	m := p.open()
 	p.send("\r\n+CUSD: 1,\"Menu:\r\n1 Balance\r\nOK\r\n2 Help\",15\r\n")
@@ -346,8 +349,10 @@ func TestTrapT16NoForeignProfile(t *testing.T) {
 }
 
 func TestTrapT17StuckPrompt(t *testing.T) {
+	t.Parallel()
 	for name, deaf := range map[string]bool{"one escape": false, "only Ctrl-Z": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newPeer(t)
 			p.mu.Lock()
 			p.inPDU, p.deaf = true, deaf

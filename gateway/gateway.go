@@ -131,6 +131,7 @@ type Options struct {
 	TrustClock          bool                  // a clock behind what is recorded is right: it was ahead once
 	ShutdownWait        time.Duration         // for +CMGS at the end; 0: 20 s
 	Poll                time.Duration         // safety net of the inbox; 0: 30 s
+	Sweep               time.Duration         // between two looks at deadlines, which bounds how late they are noticed; 0: 2 s
 	Grace               time.Duration         // for late answers after a start; 0: 60 s
 	Recovery            RecoveryOptions
 	Hook                func(point string) // for tests; may be nil
@@ -228,6 +229,7 @@ func setDefaults(o *Options) {
 	}
 	set(&o.ShutdownWait, 20*time.Second)
 	set(&o.Poll, 30*time.Second)
+	set(&o.Sweep, 2*time.Second)
 	set(&o.Grace, 60*time.Second)
 	o.Recovery.setDefaults()
 	if o.Hook == nil {

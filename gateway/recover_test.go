@@ -112,7 +112,7 @@ func TestUnknownHasItsGraceAfterAStart(t *testing.T) {
 	r.pass(30 * time.Second)
 	for range 3 { // rounds of the sweeper
 		r.pass(time.Second)
-		time.Sleep(time.Second)
+		time.Sleep(300 * time.Millisecond)
 	}
 	if n := r.submitted(alice); n != 1 {
 		t.Fatalf("submitted %d times within the grace", n)

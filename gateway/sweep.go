@@ -8,10 +8,7 @@ import (
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
-// sweepEvery is how often deadlines are looked at; expiry is decided within
-// five seconds of a deadline.
 const (
-	sweepEvery = 2 * time.Second
 	tidyEvery  = 10 * time.Minute
 	sweepBatch = 200
 )
@@ -23,7 +20,7 @@ const fingerprintKeep = 90 * 24 * time.Hour
 // sweep ends what is overdue, erases texts whose time has come, and watches
 // disk and clock. What may take long is done beside it.
 func (g *Gateway) sweep(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(g.o.Sweep)
 	defer tick.Stop()
 	for {
 		g.sweeper.beat()
@@ -61,7 +58,7 @@ func (g *Gateway) keepTidy(ctx context.Context) error {
 // checkpoints makes erasures final on the disk, those of a moment together.
 // Each may have to wait for a backup to end.
 func (g *Gateway) checkpoints(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(g.o.Sweep)
 	defer tick.Stop()
 	for {
 		select {

@@ -17,6 +17,7 @@ import (
 // <!-- run: LABEL -->, that names its runner. What differs from the page is
 // said at the runner; all else is done as it stands there.
 func TestREADME(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
