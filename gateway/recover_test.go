@@ -42,28 +42,13 @@ func TestMessagesOfALineThatIsGone(t *testing.T) {
 }
 
 func TestErrorsThatSayNothingAreCountedByThemselves(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newRig(t, lasting, nil)
 	modem := r.net.Modems()[0]
 	modem.Inject(sim.Fault{Kind: sim.FaultCMS, Code: 42, Times: 3})
-	m := r.post(gateway.NewMessage{To: alice, Text: "busy, busy, busy, what?"})
-	waits := func(attempts int) {
-		t.Helper()
-		r.until("it waits for its next round", func() bool {
-			v, err := r.g.Message(t.Context(), admin, m.ID, gateway.Wait{})
-			return err == nil && v.State == store.Queued && v.Attempts == attempts
-		})
-		r.pass(time.Minute)
-		r.g.Notify([]string{"queue"})
-	}
-	for i := range 2 {
-		waits(i + 1)
-	}
 	modem.Inject(sim.Fault{Kind: sim.FaultCMS, Code: 500, Times: 3})
-	for i := range 3 {
-		waits(i + 3)
-	}
-	if m = r.await(m.ID, store.Failed); m.Error != "cms-500" || m.Attempts != 6 {
-		t.Fatalf("ended with %q at attempt %d, want cms-500 at 6", m.Error, m.Attempts)
+	m := r.post(gateway.NewMessage{To: alice, Text: "busy, busy, busy, what?"})
+	if m = r.later(m.ID); m.State != store.Failed || m.Error != "cms-500" || m.Attempts != 6 {
+		t.Fatalf("%s with %q at attempt %d, want failed with cms-500 at 6", m.State, m.Error, m.Attempts)
 	}
 }
 

@@ -146,6 +146,24 @@ func (r *rig) restart() {
 // pass lets time go by.
 func (r *rig) pass(d time.Duration) { r.wall.Add(int64(d)) }
 
+// lasting is for messages that wait while much time passes.
+func lasting(o *gateway.Options) { o.TTL = 10_000 * time.Hour }
+
+// later lets minutes pass until a message is at its end. It does so again and
+// again: what a line waits for may begin only after some have passed.
+func (r *rig) later(id string) (m gateway.MessageView) {
+	r.t.Helper()
+	for end := time.Now().Add(deadline); !m.Final && time.Now().Before(end); {
+		r.pass(time.Minute)
+		r.g.Notify([]string{"queue"})
+		var err error
+		if m, err = r.g.Message(r.t.Context(), admin, id, gateway.Wait{For: 20 * time.Millisecond, After: m.Rev}); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return m
+}
+
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.wall.Load())) }
 
 // req is a request of a key with scopes.

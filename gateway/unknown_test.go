@@ -124,7 +124,7 @@ func TestReportBeforeTheResult(t *testing.T) {
 func TestUnpluggedBeforeTheTextIsNotSent(t *testing.T) {
 	for _, p := range []sim.Point{sim.PointCommand, sim.PointPrompt} {
 		t.Run(string(p), func(t *testing.T) {
-			r := newRig(t, nil, nil)
+			r := newRig(t, lasting, nil)
 			modem := r.net.Modems()[0]
 			modem.Inject(sim.Fault{Kind: sim.FaultUnplug, Match: "+CMGS", Point: p, Delay: 100 * time.Millisecond})
 			m := r.post(gateway.NewMessage{To: alice, Text: "again"})
