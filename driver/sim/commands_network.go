@@ -201,6 +201,7 @@ func cfun(m *Modem, s *session, c command) answer {
 
 // restartSoon answers a command that restarts the modem.
 func (m *Modem) restartSoon() answer {
+	m.ready = time.Now().Add(m.net.opt.BootDelay) // and is put off when it restarts
 	m.later(m.net.opt.BootDelay/2, m.reboot)
 	return ok
 }
