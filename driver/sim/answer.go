@@ -89,8 +89,9 @@ func (m *Modem) execute(s *session, line string) {
 	m.log.add("> AT" + line)
 	s.phase = phaseCommand
 	s.resp, s.passed = s.resp[:0], nil
+	life := s.life
 	m.at(PointCommand, line)
-	if s.dead() || m.hung || m.deaf {
+	if m.lost(s, life) {
 		return
 	}
 	a := ok
@@ -107,7 +108,7 @@ func (m *Modem) execute(s *session, line string) {
 			a = m.dispatch(s, parseCommand(one))
 		}
 	}
-	if s.phase == phasePrompt {
+	if s.phase == phasePrompt || s.life != life {
 		return
 	}
 	m.finish(s, line, a)

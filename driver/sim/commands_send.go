@@ -101,8 +101,9 @@ func (m *Modem) endBody(s *session, sent bool) {
 		m.finish(s, "ESC", ok)
 		return
 	}
+	life := s.life
 	m.at(PointBody, line)
-	if s.dead() || m.hung || m.deaf {
+	if m.lost(s, life) {
 		return
 	}
 	sub, sca, a := m.readBody(s)
@@ -115,7 +116,7 @@ func (m *Modem) endBody(s *session, sent bool) {
 		return
 	}
 	a = m.transmit(s, line, sub, sca)
-	if s.dead() || m.hung || m.deaf {
+	if m.lost(s, life) {
 		return
 	}
 	m.finish(s, line, a)
@@ -184,8 +185,9 @@ func (m *Modem) textSubmit(s *session) (sub submit, sca string, a answer) {
 func (m *Modem) transmit(s *session, line string, sub submit, sca string) answer {
 	s.phase = phaseRadio
 	m.release(s)
+	life := s.life
 	m.onAir(s)
-	if s.dead() || m.hung || m.deaf {
+	if m.lost(s, life) {
 		return silent
 	}
 	if !m.registered() {

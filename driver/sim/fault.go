@@ -87,8 +87,11 @@ var pointFaults = []FaultKind{FaultHang, FaultStopReading, FaultUnplug, FaultReb
 var otherFaults = []FaultKind{FaultLate, FaultMissing, FaultGarbled, FaultDoubled, FaultChatter, FaultError, FaultPrompt,
 	FaultNoPrompt, FaultNoEscape, FaultAnswer, FaultFinal, FaultCMS, FaultNoResult, FaultReportFirst, FaultDuplicate, FaultReference, FaultNoReport}
 
+// FaultKinds lists all kinds of faults.
+func FaultKinds() []FaultKind { return slices.Concat(pointFaults, otherFaults, stateFaults) }
+
 func (f Fault) check() error {
-	if !slices.Contains(stateFaults, f.Kind) && !slices.Contains(pointFaults, f.Kind) && !slices.Contains(otherFaults, f.Kind) {
+	if !slices.Contains(FaultKinds(), f.Kind) {
 		return fmt.Errorf("fault kind %q is unknown: see the kinds in the documentation of Fault", f.Kind)
 	}
 	points := []Point{"", PointCommand, PointPrompt, PointBody, PointAccepted, PointAnswered, PointListed, PointDeleted}

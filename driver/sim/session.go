@@ -31,6 +31,7 @@ type session struct {
 	ussd    bool // a USSD menu is open
 	passed  []passage
 	cnmiSet bool // the host has set +CNMI since power-on
+	life    int  // power-ons so far: what was under way at the last one is lost
 }
 
 // passage is a point that the command line passes with its answer.
@@ -55,6 +56,7 @@ func (m *Modem) attach(p *port) error {
 // powerOn resets what does not survive without power.
 func (m *Modem) powerOn() {
 	s := m.sess
+	s.life++
 	s.set = m.startSettings()
 	s.phase, s.line, s.started, s.held, s.send, s.cnmiSet = phaseIdle, nil, false, nil, sendState{}, false
 	m.hung, m.unasked, m.pending = false, nil, nil
@@ -136,6 +138,12 @@ func (m *Modem) Plug() {
 
 // Restart is a power cycle that keeps the port, as of a modem behind a UART.
 func (m *Modem) Restart() { m.call(m.restart) }
+
+// lost tells whether what was begun in a life of the modem has no end: it was
+// unplugged or restarted since, or it does nothing at present.
+func (m *Modem) lost(s *session, life int) bool {
+	return s.dead() || m.hung || m.deaf || s.life != life
+}
 
 func (s *session) dead() bool {
 	select {
