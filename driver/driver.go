@@ -105,6 +105,7 @@ type Modem struct {
 
 	// The rest belongs to whoever holds the session's turn.
 	storages   []string          // memories that messages can be in, the resting one first
+	asked      int               // how often it was asked for them again
 	current    string            // memory that AT+CMGL and AT+CMGD act on, "" if not known
 	resting    string            // memory that stays selected between listings
 	selects    map[string]string // memory: the form of AT+CPMS= that selects it

@@ -7,6 +7,28 @@ import (
 	"testing"
 )
 
+// A modem that refuses to name its memories while it starts is asked again:
+// else what it keeps in another than the selected one is never found.
+func TestStoragesRefusedAtFirst(t *testing.T) {
+	p := newPeer(t)
+	p.says("\r\n+CME ERROR: 515\r\n", "+CPMS=?", "+CPMS?", "+CPMS")
+	m := p.open()
+	p.store(3, "0791999000000000040A")
+	for range 2 {
+		got, err := m.List(context.Background())
+		if err != nil || len(got) != 1 || got[0].Slot.Memory != "" {
+			t.Fatalf("while it refuses: %+v, %v", got, err)
+		}
+	}
+	for _, cmd := range []string{"+CPMS=?", "+CPMS?", "+CPMS"} {
+		p.on(cmd, nil)
+	}
+	got, err := m.List(context.Background())
+	if err != nil || len(got) != 1 || got[0].Slot != (Slot{"SM", 3}) {
+		t.Errorf("afterwards: %+v, %v", got, err)
+	}
+}
+
 func TestListEmptyAnswersWithAnError(t *testing.T) {
 	p := newPeer(t)
 	p.says("\r\n+CMS ERROR: 321\r\n", "+CMGL")

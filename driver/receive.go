@@ -30,9 +30,9 @@ func (m *Modem) List(ctx context.Context) ([]Stored, error) {
 		return nil, fmt.Errorf("list: %w", err)
 	}
 	defer release()
-	memories := m.storages
-	if len(memories) == 0 {
-		memories = []string{""}
+	memories, err := m.memories(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list: %w", err)
 	}
 	var all []Stored
 	for _, memory := range memories {

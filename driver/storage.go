@@ -32,6 +32,25 @@ func (m *Modem) findStorages(context.Context) error {
 	return err
 }
 
+// storageTries is how often a modem that named no storage at bring-up is asked
+// again: some refuse while they start, and reports can be where nobody looks.
+const storageTries = 5
+
+// memories are what is to be listed; one without a name stands for what is
+// selected. The caller holds the turn.
+func (m *Modem) memories(ctx context.Context) ([]string, error) {
+	if len(m.storages) == 0 && m.asked < storageTries {
+		m.asked++
+		if err := m.findStorages(ctx); err != nil && m.isDone() {
+			return nil, err
+		}
+	}
+	if len(m.storages) == 0 {
+		return []string{""}, nil
+	}
+	return m.storages, nil
+}
+
 // offeredStorages takes the memories of the first group. MT is SM and ME seen
 // as one, and stands for the two where one of them cannot be had by itself:
 // reading both ways would show each message twice. Wavecom puts all
