@@ -57,12 +57,6 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 				return err
 			}
 		}
-		if l.look.Swap(false) {
-			checked = time.Now()
-			if err := l.refreshStatus(ctx, m); err != nil {
-				return err
-			}
-		}
 		next, err := l.work(ctx, m, poll.C)
 		if err != nil {
 			return err
@@ -80,8 +74,12 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		case <-poll.C:
 			l.want.Store(true)
 		case <-status.C:
-			if time.Since(checked) >= l.checkEvery()-offlineEvery/2 {
-				l.look.Store(true)
+			if l.isUp() && time.Since(checked) < statusEvery {
+				continue
+			}
+			checked = time.Now()
+			if err := l.refreshStatus(ctx, m); err != nil {
+				return err
 			}
 		}
 	}
