@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"regexp"
 	"runtime/debug"
@@ -45,15 +44,16 @@ func requestID(c echo.Context) string {
 	return id
 }
 
-// authenticate takes the bearer token (RFC 6750 §2.1). Whatever is wrong with
-// it, the answer is the same.
+// authenticate takes the bearer token (RFC 6750 §2.1). A refusal tells what the
+// client can see of its own request; of a token that might be a key it tells
+// the same whether it never was one, has expired or was revoked.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		caller, err := s.gw.Authenticate(bearer(c))
-		var refused *gateway.Error
-		if errors.As(err, &refused) && refused.Code == gateway.Unauthenticated {
-			return refuse(gateway.Unauthenticated, "give a valid API key: Authorization: Bearer mg_…")
+		token, err := bearer(c)
+		if err != nil {
+			return err
 		}
+		caller, err := s.gw.Authenticate(token)
 		if err != nil {
 			return fmt.Errorf("authenticate: %w", err)
 		}
@@ -62,17 +62,22 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bearer returns the token of the request, "" when there is not exactly one.
-func bearer(c echo.Context) string {
+// bearer returns the token of the request.
+func bearer(c echo.Context) (string, error) {
+	const form = "Authorization: Bearer mg_…"
 	h := c.Request().Header.Values(echo.HeaderAuthorization)
-	if len(h) != 1 {
-		return ""
+	switch {
+	case len(h) == 0 || h[0] == "":
+		return "", refuse(gateway.Unauthenticated, "there is no API key: send the header %s; modemgate key new NAME --scopes … makes a key", form)
+	case len(h) > 1:
+		return "", refuse(gateway.Unauthenticated, "there are %d headers Authorization: send one, %s", len(h), form)
 	}
 	scheme, token, _ := strings.Cut(h[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", refuse(gateway.Unauthenticated, "the header Authorization is not of the scheme Bearer: send %s", form)
 	}
-	return strings.TrimSpace(token)
+	return token, nil
 }
 
 // trust is authenticate for the socket: who can open it is the operator.

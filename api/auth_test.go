@@ -12,7 +12,8 @@ import (
 func TestEveryClosedRouteWantsAKey(t *testing.T) {
 	f := newFake()
 	b := start(t, f)
-	var bodies []string
+	bodies := map[string]string{} // by header: the same on every route
+	asked := 0
 	for _, r := range b.s.routes() {
 		if r.access != withKey {
 			continue
@@ -27,16 +28,24 @@ func TestEveryClosedRouteWantsAKey(t *testing.T) {
 			if got.status != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s %s with %q: %d %s", r.method, path, header, got.status, got.body)
 			}
-			bodies = append(bodies, got.body)
+			if asked++; bodies[header] == "" {
+				bodies[header] = got.body
+			}
+			if got.body != bodies[header] {
+				t.Fatalf("refusals differ: %s\n%s", got.body, bodies[header])
+			}
 		}
 	}
-	for _, body := range bodies {
-		if body != bodies[0] {
-			t.Fatalf("refusals differ: %s\n%s", body, bodies[0])
-		}
+	if asked < 2*25 || len(f.calls) > 0 {
+		t.Errorf("%d refusals, calls %v", asked, f.calls)
 	}
-	if len(bodies) < 2*25 || len(f.calls) > 0 {
-		t.Errorf("%d refusals, calls %v", len(bodies), f.calls)
+	for header, words := range map[string]string{
+		"": "there is no API key", "Bearer": "not of the scheme Bearer", "Bearer ": "not of the scheme Bearer",
+		"Basic " + goodToken: "not of the scheme Bearer", goodToken: "not of the scheme Bearer", "Bearer mg_wrong": "no live key",
+	} {
+		if !strings.Contains(bodies[header], words) || strings.Contains(bodies[header], goodToken) {
+			t.Errorf("%q is answered with %s, want %q", header, bodies[header], words)
+		}
 	}
 	if strings.Contains(b.logs.String(), "mg_wrong") {
 		t.Error("a token is in the log")

@@ -113,7 +113,7 @@ func (f *fake) Authenticate(token string) (gateway.Caller, error) {
 	case brokeToken:
 		return gateway.Caller{}, context.DeadlineExceeded
 	}
-	return gateway.Caller{}, &gateway.Error{Code: gateway.Unauthenticated, Detail: "secret detail about " + token}
+	return gateway.Caller{}, &gateway.Error{Code: gateway.Unauthenticated, Detail: "no live key"}
 }
 
 func (f *fake) CreateMessage(_ context.Context, r gateway.Request, in gateway.NewMessage) (gateway.MessageView, gateway.Answer, error) {

@@ -101,8 +101,10 @@ func (m *Modem) centre() (smsc string, none bool, err error) {
 // from modems that leave the first field out too.
 func ownNumber(lines []string) string {
 	for _, f := range answers(lines, "+CNUM:", 2) {
-		for i := range min(2, len(f)-1) {
-			if n := address(f[i], f[i+1]); len(n) >= 5 {
+		for i := range min(2, len(f)) {
+			toa := field(f, i+1)
+			typed := number(toa, 0) >= 128
+			if n := address(f[i], toa); len(n) >= 5 && (typed || toa == "" && i == 1) {
 				return n
 			}
 		}

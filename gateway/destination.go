@@ -100,14 +100,15 @@ func hasPrefix(s string, prefixes []string) bool {
 // via decides at acceptance which lines may send the message: those asked
 // for, else the first route that matches, else any ("").
 func (g *Gateway) via(asked []string, number string) ([]string, error) {
+	var wrong faults
 	for i, name := range asked {
 		if g.lineNamed(name) == nil {
 			d := fmt.Sprintf("there is no line %q: GET /v1/lines lists them", name)
-			return nil, &Error{Code: NoSuchLine, Detail: d, Fields: []FieldError{{Pointer: fmt.Sprintf("/via/%d", i), Detail: d}}}
+			wrong.add(&Error{Code: NoSuchLine, Detail: d, Fields: []FieldError{{Pointer: fmt.Sprintf("/via/%d", i), Detail: d}}})
 		}
 	}
 	if len(asked) > 0 {
-		return dedupe(asked), nil
+		return dedupe(asked), wrong.result()
 	}
 	return g.chosen(number), nil
 }

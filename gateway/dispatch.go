@@ -57,6 +57,12 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 				return err
 			}
 		}
+		if l.look.Swap(false) {
+			checked = time.Now()
+			if err := l.refreshStatus(ctx, m); err != nil {
+				return err
+			}
+		}
 		next, err := l.work(ctx, m, poll.C)
 		if err != nil {
 			return err
@@ -74,12 +80,8 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		case <-poll.C:
 			l.want.Store(true)
 		case <-status.C:
-			if l.isUp() && time.Since(checked) < statusEvery {
-				continue
-			}
-			checked = time.Now()
-			if err := l.refreshStatus(ctx, m); err != nil {
-				return err
+			if time.Since(checked) >= l.checkEvery()-offlineEvery/2 {
+				l.look.Store(true)
 			}
 		}
 	}

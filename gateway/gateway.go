@@ -75,6 +75,7 @@ type LineOptions struct {
 	PerMinute int    // SMS parts
 	PerDay    int
 	Simulated bool
+	Roaming   bool   // send in foreign networks too
 	Rescue    Rescue // what else can be done for its modem
 
 	AcceptCalls bool          // let calls ring; else they are rejected

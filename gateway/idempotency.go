@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"time"
 
@@ -52,6 +53,22 @@ func (g *Gateway) replay(tx store.Tx, r Request, now time.Time) (*store.Idempote
 		return nil, refuse(IdempotencyKeyReused, "this Idempotency-Key was used with another body: use a new key for a new request")
 	}
 	return rec, nil
+}
+
+// repeated answers a repeat while nothing new is accepted: it writes nothing,
+// so it needs neither room nor a clock. Anything else is refused for the
+// reason why.
+func (g *Gateway) repeated(ctx context.Context, r Request, why error, answer func(tx store.Tx, rec *store.IdempotencyRecord) error) error {
+	return g.st.View(ctx, func(tx store.Tx) error {
+		rec, err := g.replay(tx, r, g.clock.now())
+		if err != nil {
+			return err
+		}
+		if rec == nil {
+			return why
+		}
+		return answer(tx, rec)
+	})
 }
 
 // remember keeps the answer for repeats, in the commit of the change itself.

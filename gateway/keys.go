@@ -21,6 +21,9 @@ import (
 // keyPrefix marks our secrets, so that scanners for leaked keys find them.
 const keyPrefix = "mg_"
 
+// secretLength is how many characters follow the prefix: 36 octets in base64url.
+const secretLength = 48
+
 // newSecret makes a key of 256 random bits with a checksum, so that a
 // mistyped one is told from a wrong one without asking the store.
 func newSecret() string {
@@ -34,7 +37,7 @@ func newSecret() string {
 // wellFormed says whether the checksum of a secret is right.
 func wellFormed(secret string) bool {
 	rest, ok := strings.CutPrefix(secret, keyPrefix)
-	if !ok || len(rest) != 48 {
+	if !ok || len(rest) != secretLength {
 		return false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(rest)
@@ -111,11 +114,14 @@ func liveKey(k *Key, now time.Time) bool {
 }
 
 // Authenticate turns a secret into its caller. The error is the same for
-// every secret that is not a live key.
+// every well-formed secret that is not a live key.
 func (g *Gateway) Authenticate(secret string) (Caller, error) {
+	if !wellFormed(secret) {
+		return Caller{}, refuse(Unauthenticated, "this is no whole API key, its checksum is wrong: copy all of it, %s and %d characters", keyPrefix, secretLength)
+	}
 	k, ok := g.keys.find(secret, g.clock.now())
 	if !ok {
-		return Caller{}, refuse(Unauthenticated, "the API key is missing, unknown, expired or revoked: send Authorization: Bearer mg_…; modemgate key new NAME --scopes … makes one")
+		return Caller{}, refuse(Unauthenticated, "the API key is unknown, expired or revoked: modemgate key list on the machine of the daemon tells which; modemgate key new NAME --scopes … makes another")
 	}
 	return Caller{Key: k.Name, Scopes: k.Scopes, Generation: k.Generation, to: k.To, perMinute: k.PerMinute, perDay: k.PerDay, createdAt: k.CreatedAt}, nil
 }

@@ -3,10 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +21,6 @@ const (
 	openBackoffMax = 30 * time.Second
 	absentEvery    = 2 * time.Second
 	simEvery       = 5 * time.Second // a slot without a SIM
-	statusEvery    = 60 * time.Second
-	offlineEvery   = 5 * time.Second // status of a line without network
 	quietSession   = 30 * time.Second
 )
 
@@ -35,6 +32,7 @@ type line struct {
 	log  *slog.Logger
 	wake chan struct{} // something may be claimed, or a state changed
 	want atomic.Bool   // the SIM is to be read
+	look atomic.Bool   // the modem is to be asked for its state
 
 	heart      heart
 	submitted  atomic.Bool // a CMGS was written since the port was opened
@@ -57,6 +55,7 @@ type line struct {
 	modem    Modem // of the present session, for operators; nil without one
 	identity driver.Identity
 	block    blockade
+	standing string // what was last told of SIM and network, "" after the modem was opened
 }
 
 // blockade keeps a line from sending after the network or the SIM refused it
@@ -238,6 +237,10 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 	changed := l.state.ICCID != "" && id.ICCID != "" && id.ICCID != l.state.ICCID
 	another := l.state.IMEI != "" && id.IMEI != "" && id.IMEI != l.state.IMEI
 	l.identity = id
+	l.standing = ""
+	if slices.Contains(simCodes, l.block.why) { // the SIM can be used now, or the modem were not up
+		l.block = blockade{}
+	}
 	if l.o.Number == "" {
 		l.state.Number = id.Number
 	}
@@ -318,12 +321,6 @@ func (l *line) setState(state, detail string) {
 	l.state.State, l.state.Detail = state, detail
 }
 
-func (l *line) isUp() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.State == "up"
-}
-
 // listen takes what the modem says unasked. Status reports and late answers
 // are recorded here, so that a send under way does not delay them.
 func (l *line) listen(ctx context.Context, m Modem) {
@@ -340,6 +337,7 @@ func (l *line) listen(ctx context.Context, m Modem) {
 			l.lateResult(s.MR)
 		case driver.SignalFull:
 			l.want.Store(true)
+			l.look.Store(true)
 			l.poke()
 			l.tell(ctx, "storage-full", s.Memory)
 		case driver.SignalCall, driver.SignalCallEnd:
@@ -376,32 +374,6 @@ func (l *line) tell(ctx context.Context, event, detail string) {
 	if err != nil && ctx.Err() == nil {
 		l.log.Warn("cannot record an event of the line", "event", event, "err", err)
 	}
-}
-
-// refreshStatus asks the modem for its registration, signal and storage.
-func (l *line) refreshStatus(ctx context.Context, m Modem) error {
-	s, err := m.Status(ctx)
-	if err != nil {
-		return err
-	}
-	registered := s.Registration == "home" || s.Registration == "roaming" || s.Registration == "unknown"
-	l.mu.Lock()
-	was := l.state.Registration
-	l.state.Registration, l.state.Operator, l.state.SignalDBM = s.Registration, s.Operator, s.SignalDBM
-	l.state.Storage = nil
-	for _, m := range s.Storage {
-		l.state.Storage = append(l.state.Storage, StorageStatus{m.Name, m.Used, m.Total})
-	}
-	l.mu.Unlock()
-	if registered {
-		l.setState("up", "")
-	} else {
-		l.setState("no-network", fmt.Sprintf("the network says %s: check the antenna, the SIM and its contract", strings.ToLower(s.Registration)))
-	}
-	if was != s.Registration && registered {
-		l.tell(ctx, "registered", s.Registration)
-	}
-	return nil
 }
 
 // ready says whether the line may send now, and if not, until when to wait

@@ -101,6 +101,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descUp      = desc("line_up", "1 when the line can send.", "line")
 	descState   = desc("line_state", "1 for the present state of the line.", "line", "state")
+	descSignal  = desc("line_signal_dbm", "Received power in dBm; none while it is not known.", "line")
 	descQueue   = desc("queue_messages", "Messages that wait to be sent.", "priority")
 	descOldest  = desc("queue_oldest_seconds", "Age of the oldest message that waits.")
 	descStorage = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line.", "line")
@@ -110,7 +111,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descState, descQueue, descOldest, descStorage, descOutbox, descCommit} {
+	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descOutbox, descCommit} {
 		ch <- d
 	}
 }
@@ -124,8 +125,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range m.g.lines() {
 		ok, _ := l.ready(now)
 		l.mu.Lock()
-		name, state, storage := l.o.Name, l.state.State, l.state.Storage
+		name, state, storage, signal := l.o.Name, l.state.State, l.state.Storage, l.state.SignalDBM
 		l.mu.Unlock()
+		if signal != 0 {
+			gauge(descSignal, float64(signal), name)
+		}
 		gauge(descUp, bit(ok), name)
 		gauge(descState, 1, name, state)
 		fill := 0.0

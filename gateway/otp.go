@@ -67,20 +67,26 @@ func (g *Gateway) CreateOTP(ctx context.Context, r Request, in NewOTP) (OTPView,
 	if err := r.Caller.need(ScopeOTP); err != nil {
 		return fail(err)
 	}
+	var wrong faults
 	to, err := g.number("/to", in.To)
+	wrong.add(err)
+	if g.checkNewOTP(&in, &wrong); err != nil {
+		return fail(wrong.result())
+	}
+	// A locked number is told before anything else.
+	refused := func(err error) (OTPView, Answer, error) { return fail(cmp.Or(g.checkLock(ctx, to), err)) }
+	if err := g.storable(); err != nil {
+		if locked := g.checkLock(ctx, to); locked != nil {
+			return fail(locked)
+		}
+		return g.repeatedOTP(ctx, r, err)
+	}
+	if err := wrong.result(); err != nil {
+		return refused(err)
+	}
+	end, err := g.begin(r)
 	if err != nil {
-		return fail(err)
-	}
-	err = g.storable()
-	if err == nil {
-		err = g.checkNewOTP(&in)
-	}
-	end := func() {}
-	if err == nil {
-		end, err = g.begin(r)
-	}
-	if err != nil { // a locked number is told before anything else
-		return fail(cmp.Or(g.checkLock(ctx, to), err))
+		return refused(err)
 	}
 	defer end()
 	code, err := newCode(g.random, in.Length)
@@ -108,16 +114,7 @@ func (g *Gateway) acceptOTP(tx store.Tx, r Request, in NewOTP, to, code string) 
 		return fail(err)
 	}
 	if rec != nil {
-		o, err := tx.OTP(rec.Resource)
-		if errors.Is(err, store.ErrNotFound) {
-			err = errForgotten
-		}
-		if err != nil {
-			return fail(err)
-		}
-		v := viewOTP(o)
-		v.Reused = rec.Status == http.StatusOK
-		return v, Answer{rec.Status, true}, nil
+		return replayOTP(tx, rec)
 	}
 	o, err := tx.PendingOTP(r.Caller.Key, in.Purpose, to)
 	if err == nil && !now.Before(o.ExpiresAt) {
@@ -145,32 +142,55 @@ func (g *Gateway) acceptOTP(tx store.Tx, r Request, in NewOTP, to, code string) 
 	return v, Answer{Status: status}, nil
 }
 
+// replayOTP answers a repeat by the present state of what the first made.
+func replayOTP(tx store.Tx, rec *store.IdempotencyRecord) (OTPView, Answer, error) {
+	o, err := tx.OTP(rec.Resource)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errForgotten
+	}
+	if err != nil {
+		return OTPView{}, Answer{}, err
+	}
+	v := viewOTP(o)
+	v.Reused = rec.Status == http.StatusOK
+	return v, Answer{rec.Status, true}, nil
+}
+
+// repeatedOTP is [Gateway.repeated] for what makes or resends an OTP.
+func (g *Gateway) repeatedOTP(ctx context.Context, r Request, why error) (v OTPView, a Answer, err error) {
+	err = g.repeated(ctx, r, why, func(tx store.Tx, rec *store.IdempotencyRecord) (err error) {
+		v, a, err = replayOTP(tx, rec)
+		return err
+	})
+	return v, a, err
+}
+
 // softLimit says whether a resend was refused because none is due.
 func softLimit(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code == LimitExceeded
 }
 
-// checkNewOTP fills in the defaults and refuses what would widen them.
-func (g *Gateway) checkNewOTP(in *NewOTP) error {
+// checkNewOTP fills in the defaults and collects what would widen them.
+func (g *Gateway) checkNewOTP(in *NewOTP, wrong *faults) {
 	o := g.o.OTP
 	if in.Length == 0 {
 		in.Length = o.Length
 	}
 	lowest := min(minCodeDigit, o.Length)
 	if in.Length < lowest || in.Length < o.Length || in.Length > 10 {
-		return invalid("/length", "length is between %d and 10: a request may make a code longer than otp.length, never shorter", o.Length)
+		wrong.add(invalid("/length", "length is between %d and 10: a request may make a code longer than otp.length, never shorter", o.Length))
 	}
 	if in.TTL == 0 {
 		in.TTL = o.TTL
 	}
 	if in.TTL < minOTPTTL || in.TTL > o.TTL {
-		return invalid("/ttl", "ttl is between %s and otp.ttl, %s", minOTPTTL, o.TTL)
+		wrong.add(invalid("/ttl", "ttl is between %s and otp.ttl, %s", minOTPTTL, o.TTL))
 	}
 	if len(in.Purpose) > maxPurpose || strings.ContainsFunc(in.Purpose, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return invalid("/purpose", "purpose is at most %d octets without control characters", maxPurpose)
+		wrong.add(invalid("/purpose", "purpose is at most %d octets without control characters", maxPurpose))
 	}
-	return checkLabels(in.Ref, in.Metadata)
+	checkLabels(in.Ref, in.Metadata, wrong)
 }
 
 // firstSend makes the OTP and its message, in the commit of tx.
@@ -234,24 +254,7 @@ func (g *Gateway) otpMessage(o *store.OTP, code string, now time.Time) (*store.M
 // sendAgain voids the code of a pending OTP and sends a new one, if a resend
 // is due. The tries already used stay used.
 func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, now time.Time) error {
-	if now.Before(o.ResendAt) {
-		return limited("resend_after", o.ResendAt, "a code was sent a moment ago: the next may follow at resend_at")
-	}
-	if o.SendsUsed >= o.MaxSends {
-		return limited("max_sends", o.ExpiresAt, "this OTP has had its %d sends: create a new one when it has expired", o.MaxSends)
-	}
-	if err := g.allowed(tx, c, o.To); err != nil {
-		return err
-	}
-	// A refusal may leave the commit standing, so both are looked at before
-	// either is charged.
-	if err := g.checkNumber(tx, o.To, now); err != nil {
-		return err
-	}
-	if err := g.chargeKey(tx, c, now); err != nil {
-		return err
-	}
-	if err := g.chargeNumber(tx, o.To, now); err != nil {
+	if err := g.chargeResend(tx, c, o, now); err != nil {
 		return err
 	}
 	if len(code) != o.Length {
@@ -276,11 +279,11 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 		MAC: &mac, AddSends: 1, ExpiresAt: &o.ExpiresAt, ResendAt: ptr(now.Add(g.o.OTP.ResendAfter)), MessageID: &m.ID,
 		DeliveryState: ptr(store.Queued), DeliveryAt: &now, DeliveryError: ptr(""),
 	})
+	if err == nil && !ok {
+		err = store.ErrConflict
+	}
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return store.ErrConflict
 	}
 	g.metrics.otpResult(tx, "resent")
 	fresh, err := tx.OTP(o.ID)
@@ -289,6 +292,29 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 	}
 	*o = *fresh
 	return g.otpEvent(tx, o, now)
+}
+
+// chargeResend refuses a resend that is not due or not allowed, and charges
+// one that is.
+func (g *Gateway) chargeResend(tx store.Tx, c Caller, o *store.OTP, now time.Time) error {
+	if now.Before(o.ResendAt) {
+		return limited("resend_after", o.ResendAt, "a code was sent a moment ago: the next may follow at resend_at")
+	}
+	if o.SendsUsed >= o.MaxSends {
+		return limited("max_sends", o.ExpiresAt, "this OTP has had its %d sends: create a new one when it has expired", o.MaxSends)
+	}
+	if err := g.allowed(tx, c, o.To); err != nil {
+		return err
+	}
+	// A refusal may leave the commit standing, so both are looked at before
+	// either is charged.
+	if err := g.checkNumber(tx, o.To, now); err != nil {
+		return err
+	}
+	if err := g.chargeKey(tx, c, now); err != nil {
+		return err
+	}
+	return g.chargeNumber(tx, o.To, now)
 }
 
 // voidMessage cancels the message of an old code if no line has begun it.

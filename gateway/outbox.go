@@ -31,7 +31,7 @@ func (g *Gateway) CreateMessage(ctx context.Context, r Request, in NewMessage) (
 		return fail(err)
 	}
 	if err := g.storable(); err != nil {
-		return fail(err)
+		return g.repeatedMessage(ctx, r, err)
 	}
 	end, err := g.begin(r)
 	if err != nil {
@@ -85,6 +85,23 @@ func acceptedView(m *store.Message) MessageView {
 	return v
 }
 
+// repeatedMessage is [Gateway.repeated] for what makes a message.
+func (g *Gateway) repeatedMessage(ctx context.Context, r Request, why error) (MessageView, Answer, error) {
+	var first store.IdempotencyRecord
+	err := g.repeated(ctx, r, why, func(_ store.Tx, rec *store.IdempotencyRecord) error {
+		first = *rec
+		return nil
+	})
+	if err != nil {
+		return MessageView{}, Answer{}, err
+	}
+	v, err := g.readMessage(ctx, first.Resource)
+	if errors.Is(err, store.ErrNotFound) {
+		err = errForgotten
+	}
+	return v, Answer{first.Status, true}, err
+}
+
 // admit writes an accepted message: limits, reference, record, event.
 func (g *Gateway) admit(tx store.Tx, c Caller, m *store.Message, now time.Time) error {
 	if err := g.allowed(tx, c, m.To); err != nil {
@@ -118,22 +135,15 @@ func (g *Gateway) insert(tx store.Tx, m *store.Message, now time.Time) (err erro
 // newMessage checks a request and fills in the defaults; it reads no state
 // that could change before the commit but the names of lines.
 func (g *Gateway) newMessage(c Caller, in NewMessage) (*store.Message, error) {
+	var wrong faults
 	to, err := g.number("/to", in.To)
-	if err != nil {
-		return nil, err
-	}
+	wrong.add(err)
 	encoding, parts, err := g.measure(in.Text)
-	if err != nil {
-		return nil, err
-	}
+	wrong.add(err)
 	via, err := g.via(in.Via, to)
-	if err != nil {
-		return nil, err
-	}
+	wrong.add(err)
 	priority, err := parsePriority(in.Priority)
-	if err != nil {
-		return nil, err
-	}
+	wrong.add(err)
 	now := g.clock.now()
 	m := &store.Message{
 		ID: newID("msg_", now), Key: c.Key, To: to, Text: in.Text, Encoding: encoding, Priority: priority,
@@ -147,37 +157,35 @@ func (g *Gateway) newMessage(c Caller, in NewMessage) (*store.Message, error) {
 	if in.Report != nil {
 		m.Report = *in.Report
 	}
-	if err := checkLabels(in.Ref, in.Metadata); err != nil {
-		return nil, err
-	}
 	switch in.OnUnknown {
 	case "":
 	case "hold", "resend", "fail":
 		m.OnUnknown = in.OnUnknown
 	default:
-		return nil, invalid("/on_unknown", "on_unknown is hold, resend or fail")
+		wrong.add(invalid("/on_unknown", "on_unknown is hold, resend or fail"))
 	}
-	return m, g.schedule(m, in, now)
+	g.schedule(m, in, now, &wrong)
+	checkLabels(in.Ref, in.Metadata, &wrong)
+	return m, wrong.result()
 }
 
 // schedule sets when a message may be sent and until when.
-func (g *Gateway) schedule(m *store.Message, in NewMessage, now time.Time) error {
+func (g *Gateway) schedule(m *store.Message, in NewMessage, now time.Time, wrong *faults) {
 	ttl := g.o.TTL
 	if in.TTL != 0 {
 		ttl = in.TTL
 	}
 	if ttl < minTTL || ttl > maxTTL {
-		return invalid("/ttl", "ttl is between %s and %s", minTTL, maxTTL)
+		wrong.add(invalid("/ttl", "ttl is between %s and %s", minTTL, maxTTL))
 	}
 	if !in.SendAt.IsZero() && in.SendAt.After(now) {
 		if in.SendAt.After(now.Add(maxAhead)) {
-			return invalid("/send_at", "send_at is at most 30 days ahead")
+			wrong.add(invalid("/send_at", "send_at is at most 30 days ahead"))
 		}
 		m.SendAt = in.SendAt.UTC().Truncate(time.Microsecond) // as the store keeps it
 		m.NotBefore = m.SendAt
 	}
 	m.DeadlineAt = m.NotBefore.Add(ttl).Truncate(time.Microsecond)
-	return nil
 }
 
 // measure says how a text is encoded and in how many parts it goes.
@@ -207,19 +215,15 @@ func parsePriority(s string) (int, error) {
 	return 0, invalid("/priority", "priority is high, normal or low")
 }
 
-func checkLabels(ref string, metadata json.RawMessage) error {
+func checkLabels(ref string, metadata json.RawMessage, wrong *faults) {
 	if len(ref) > maxRef {
-		return invalid("/ref", "ref is at most %d octets", maxRef)
-	}
-	if len(metadata) > maxMetadata {
-		return invalid("/metadata", "metadata is at most %d octets of JSON", maxMetadata)
-	}
-	if len(metadata) == 0 {
-		return nil
+		wrong.add(invalid("/ref", "ref is at most %d octets", maxRef))
 	}
 	var object map[string]json.RawMessage
-	if json.Unmarshal(metadata, &object) != nil || object == nil {
-		return invalid("/metadata", "metadata is a JSON object")
+	switch {
+	case len(metadata) > maxMetadata:
+		wrong.add(invalid("/metadata", "metadata is at most %d octets of JSON", maxMetadata))
+	case len(metadata) > 0 && (json.Unmarshal(metadata, &object) != nil || object == nil):
+		wrong.add(invalid("/metadata", "metadata is a JSON object"))
 	}
-	return nil
 }

@@ -188,3 +188,16 @@ func TestEachStateOfASIMIsALineState(t *testing.T) {
 		})
 	}
 }
+
+// A SIM that is taken out of a running modem, and put back.
+func TestSIMTakenOutAndPutBack(t *testing.T) {
+	r := newRig(t, nil, nil)
+	m := r.net.Modems()[0]
+	r.lineState("modem0", "up")
+	m.SetSIM(sim.SIMAbsent, "")
+	v := r.post(gateway.NewMessage{To: "+447700900001", Text: "waits for the SIM"})
+	r.lineState("modem0", "sim-absent")
+	m.SetSIM(sim.SIMReady, "")
+	r.lineState("modem0", "up")
+	r.await(v.ID, gateway.State("sent"), gateway.State("delivered"))
+}

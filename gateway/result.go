@@ -67,6 +67,9 @@ func (l *line) learn(c *claim, fate string, sendErr error) {
 	case errors.As(sendErr, &se) && se.Fate == driver.NotSent && se.Class == driver.LineDown:
 		l.blockFor(se.Code, l.g.clock.now())
 	}
+	if se != nil {
+		l.lookAgain(se.Code)
+	}
 }
 
 // leftOpen says whether the outcome is left to the next start: the program

@@ -135,7 +135,7 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	case s.State == "up" && now.Before(block.until) && s.Recovery.Step == StepNone:
 		s.Detail = fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", block.why, block.until.Format(time.RFC3339))
 	case s.State == "up" && now.Before(block.until):
-		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", block.why, block.until.Format(time.RFC3339))
+		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", refusal(block.why), block.until.Format(time.RFC3339))
 	}
 	if s.State == "up" && s.Detail == "" {
 		for _, m := range s.Storage {

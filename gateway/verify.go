@@ -233,7 +233,7 @@ func (g *Gateway) ResendOTP(ctx context.Context, r Request, id string) (OTPView,
 		return fail(noOTP)
 	}
 	if err := g.storable(); err != nil {
-		return fail(err)
+		return g.repeatedOTP(ctx, r, err)
 	}
 	end, err := g.begin(r)
 	if err != nil {
@@ -246,42 +246,44 @@ func (g *Gateway) ResendOTP(ctx context.Context, r Request, id string) (OTPView,
 	}
 	var v OTPView
 	var answer Answer
-	var refused error
-	err = g.update(ctx, "resend-otp", func(tx store.Tx) error {
-		refused = nil
-		now := g.clock.now()
-		o, err := g.ownOTP(tx, r.Caller, id)
-		if err != nil {
-			return err
-		}
-		if err := g.lockedNumber(tx, o.To, now); err != nil {
-			return err
-		}
-		rec, err := g.replay(tx, r, now)
-		if err != nil {
-			return err
-		}
-		if rec != nil {
-			v, answer = viewOTP(o), Answer{rec.Status, true}
-			return nil
-		}
-		if o.State == store.OTPPending && !now.Before(o.ExpiresAt) {
-			refused = ended(store.OTPExpired)
-			return g.endOTP(tx, o, store.OTPExpired, now)
-		}
-		if o.State != store.OTPPending {
-			return ended(o.State)
-		}
-		if err := g.sendAgain(tx, r.Caller, o, code, now); err != nil {
-			return err
-		}
-		v, answer = viewOTP(o), Answer{Status: http.StatusAccepted}
-		return g.remember(tx, r, answer.Status, id, now)
+	var over error
+	err = g.update(ctx, "resend-otp", func(tx store.Tx) (err error) {
+		v, answer, over, err = g.acceptResend(tx, r, id, code)
+		return err
 	})
 	if err == nil {
-		err = refused
+		err = over
 	}
 	return v, answer, err
+}
+
+// acceptResend is the commit of ResendOTP; over refuses an OTP that it has
+// ended because its time has passed.
+func (g *Gateway) acceptResend(tx store.Tx, r Request, id, code string) (v OTPView, a Answer, over, err error) {
+	now := g.clock.now()
+	o, err := g.ownOTP(tx, r.Caller, id)
+	if err == nil {
+		err = g.lockedNumber(tx, o.To, now)
+	}
+	if err != nil {
+		return v, a, nil, err
+	}
+	rec, err := g.replay(tx, r, now)
+	switch {
+	case err != nil:
+		return v, a, nil, err
+	case rec != nil:
+		return viewOTP(o), Answer{rec.Status, true}, nil, nil
+	case o.State == store.OTPPending && !now.Before(o.ExpiresAt):
+		return v, a, ended(store.OTPExpired), g.endOTP(tx, o, store.OTPExpired, now)
+	case o.State != store.OTPPending:
+		return v, a, nil, ended(o.State)
+	}
+	if err := g.sendAgain(tx, r.Caller, o, code, now); err != nil {
+		return v, a, nil, err
+	}
+	a = Answer{Status: http.StatusAccepted}
+	return viewOTP(o), a, nil, g.remember(tx, r, a.Status, id, now)
 }
 
 // CancelOTP ends a pending OTP; its code is void.

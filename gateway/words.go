@@ -129,7 +129,7 @@ type InboundPage struct {
 // LineStatus is the state of one line.
 type LineStatus struct {
 	Name         string
-	State        string // starting, up, paused, absent, no-network, sim-…, failed, recovering, out-of-service, stopped
+	State        string // starting, up, paused, absent, no-network, denied, roaming, no-smsc, sim-…, failed, recovering, out-of-service, stopped
 	Since        time.Time
 	Detail       string // what is wrong and what to do; "" when up
 	Paused       bool

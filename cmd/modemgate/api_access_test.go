@@ -342,21 +342,31 @@ func TestAdminRoutesWorkOnTheSocket(t *testing.T) {
 	}
 }
 
-// What is wrong with a token makes no difference to the answer.
+// A refusal says what the client got wrong, and of a token that could be a key
+// not whether it ever was one.
 func TestTokensThatAreNone(t *testing.T) {
 	t.Parallel()
 	s := newStation(t)
 	good := s.someKey("status")
-	for name, headers := range map[string][]string{
-		"another scheme":   {"Authorization", "Basic " + good},
-		"no scheme":        {"Authorization", good},
-		"two of them":      {"Authorization", "Bearer " + good, "Authorization", "Bearer " + good},
-		"a wrong checksum": {"Authorization", "Bearer " + good[:len(good)-2] + other(good[len(good)-2:])},
-		"cut short":        {"Authorization", "Bearer " + good[:40]},
-		"another prefix":   {"Authorization", "Bearer gm_" + good[3:]},
+	revoked := s.key("gone", "status")
+	s.local("DELETE", "/v1/admin/keys/gone", "").want(t, 204, "")
+	const scheme, checksum, unknown = "scheme Bearer", "checksum is wrong", "unknown, expired or revoked"
+	for name, c := range map[string]struct {
+		headers []string
+		words   string
+	}{
+		"none":             {nil, "there is no API key"},
+		"another scheme":   {[]string{"Authorization", "Basic " + good}, scheme},
+		"no scheme":        {[]string{"Authorization", good}, scheme},
+		"two of them":      {[]string{"Authorization", "Bearer " + good, "Authorization", "Bearer " + good}, "2 headers"},
+		"a wrong checksum": {[]string{"Authorization", "Bearer " + good[:len(good)-2] + other(good[len(good)-2:])}, checksum},
+		"cut short":        {[]string{"Authorization", "Bearer " + good[:40]}, checksum},
+		"another prefix":   {[]string{"Authorization", "Bearer gm_" + good[3:]}, checksum},
+		"never a key":      {[]string{"Authorization", "Bearer " + checksummed(make([]byte, 32))}, unknown},
+		"revoked":          {[]string{"Authorization", "Bearer " + revoked}, unknown},
 	} {
-		b := s.ask("", "GET", "/v1/status", "", headers...).want(t, 401, "unauthenticated")
-		if b.header.Get("WWW-Authenticate") == "" || strings.Contains(b.raw, good[3:12]) {
+		b := s.ask("", "GET", "/v1/status", "", c.headers...).want(t, 401, "unauthenticated")
+		if b.header.Get("WWW-Authenticate") == "" || strings.Contains(b.raw, good[3:12]) || !strings.Contains(b.text("detail"), c.words) {
 			t.Errorf("%s: %v %s", name, b.header, b.raw)
 		}
 	}

@@ -219,7 +219,7 @@ func TestSecondSignal(t *testing.T) {
 	began := time.Now()
 	_ = p.cmd.Process.Signal(os.Interrupt)
 	code, out := p.exits()
-	if code != -1 || time.Since(began) > 15*time.Second {
+	if code != exitFailed || !strings.Contains(out, "stopped at once by a second signal") || time.Since(began) > 15*time.Second {
 		t.Errorf("exit %d after %s:\n%s", code, time.Since(began), out)
 	}
 }

@@ -200,6 +200,12 @@ func TestDiskReserve(t *testing.T) {
 	to := number()
 	kept := s.message(s.admin, to, "hello").text("id")
 	s.reaches("/v1/messages/"+kept, "delivered")
+	repeats := []struct{ path, body, id string }{
+		{path: "/v1/messages", body: fmt.Sprintf(`{"to":%q,"text":"once"}`, to)}, {path: "/v1/otp", body: fmt.Sprintf(`{"to":%q}`, to)},
+	}
+	for i, r := range repeats {
+		repeats[i].id = s.ask(s.admin, "POST", r.path, r.body, "Idempotency-Key", "k").text("id")
+	}
 	s.stop()
 	s.cfg.Storage.Reserve = 1 << 60
 	s.begin()
@@ -209,6 +215,14 @@ func TestDiskReserve(t *testing.T) {
 	s.ask("", "GET", "/healthz", "").want(t, 200, "")
 	s.ask(s.admin, "POST", "/v1/messages", fmt.Sprintf(`{"to":%q,"text":"x"}`, to)).want(t, 507, "storage-full")
 	s.ask(s.admin, "POST", "/v1/otp", fmt.Sprintf(`{"to":%q}`, to)).want(t, 507, "storage-full")
+	for _, r := range repeats { // the answer is on the disk, and needs no room
+		b := s.ask(s.admin, "POST", r.path, r.body, "Idempotency-Key", "k")
+		if b.status/100 != 2 || b.text("id") != r.id || b.header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("a repeat on a full disk: %d %s", b.status, b.raw)
+		}
+		s.ask(s.admin, "POST", r.path, strings.Replace(r.body, to, number(), 1), "Idempotency-Key", "k").want(t, 422, "idempotency-key-reused")
+		s.ask(s.admin, "POST", r.path, r.body, "Idempotency-Key", "new").want(t, 507, "storage-full")
+	}
 	s.ask(s.admin, "GET", "/v1/messages/"+kept, "").want(t, 200, "")
 	s.receives("modem0", to, "what comes is still kept")
 	if st := s.ask(s.admin, "GET", "/v1/status", ""); st.flag("store.writable") || st.flag("healthy") {

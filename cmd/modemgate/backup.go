@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +20,7 @@ import (
 )
 
 var backupCommand = command{
-	name: "backup", args: "FILE", summary: "write everything that must survive into one file, also while the daemon runs",
+	name: "backup", args: "FILE [--config FILE]", summary: "write everything that must survive into one file, also while the daemon runs",
 	help: `  modemgate backup /var/backups/modemgate-$(date +%F).tar
 
 The file holds the database and the keys that open it: keep it as safe as the
@@ -43,6 +44,9 @@ func backup(ctx context.Context, s system, args []string) error {
 	}
 	if info, err := os.Stat(pos[0]); err == nil && !info.Mode().IsRegular() {
 		return &failure{code: exitUsage, text: pos[0] + " is there and is no file: name a file"}
+	}
+	if info, err := os.Stat(filepath.Dir(pos[0])); err != nil || !info.IsDir() {
+		return &failure{code: exitFailed, text: "there is no directory " + filepath.Dir(pos[0]), hints: []string{"make it first, or name a file in one that is there"}}
 	}
 	c, err := connectHere(ctx, s, f.config, true)
 	if err != nil {
@@ -229,6 +233,7 @@ func unpack(ctx context.Context, r io.Reader, dir string, limit int64) error {
 		for name := range missing {
 			names = append(names, name)
 		}
+		slices.Sort(names)
 		return fmt.Errorf("it is no whole backup: %s is missing", strings.Join(names, ", "))
 	}
 	return nil

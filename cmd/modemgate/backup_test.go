@@ -93,7 +93,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := must(t, env, "restore", file)
-	for _, want := range []string{"0 messages are held", "one-time passwords are canceled", "1 key lives", "shop"} {
+	for _, want := range []string{"no message waits to be sent", "one-time passwords are canceled", "1 key lives", "shop"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("out lacks %q: %s", want, out)
 		}

@@ -30,15 +30,24 @@ func lockDataDir(dir string) (func() error, error) {
 		return nil, fmt.Errorf("data_dir: %w: set data_dir to a directory of this user, or run as its owner", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		pid, _ := os.ReadFile(f.Name())
 		f.Close()
-		return nil, fmt.Errorf("data_dir: %s is used by another modemgate (pid %s): stop it, or set another data_dir", dir, strings.TrimSpace(string(pid)))
+		return nil, fmt.Errorf("data_dir: %s is used by another modemgate%s: stop it, or set another data_dir", dir, lockHolder(dir))
 	}
 	if err := errors.Join(f.Truncate(0), writePID(f)); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
 	return f.Close, nil
+}
+
+// lockHolder names the process that has taken a data directory, as far as it
+// is known: " (pid 12)".
+func lockHolder(dir string) string {
+	b, err := os.ReadFile(filepath.Join(dir, "lock"))
+	if pid := strings.TrimSpace(string(b)); err == nil && pid != "" {
+		return " (pid " + pid + ")"
+	}
+	return ""
 }
 
 func writePID(f *os.File) error {

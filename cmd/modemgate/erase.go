@@ -7,7 +7,7 @@ import (
 )
 
 var eraseCommand = command{
-	name: "erase", args: "NUMBER", summary: "clear a number from store, unsent events and streams",
+	name: "erase", args: "NUMBER [--config FILE]", summary: "clear a number from store, unsent events and streams",
 	help: `  modemgate erase +447700900123
 
 What was sent to the number and received from it is deleted. It cannot be

@@ -12,7 +12,7 @@ import (
 )
 
 var explainCommand = command{
-	name: "explain", args: "ID", summary: "tell the story of a message, a one-time password or a received SMS",
+	name: "explain", args: "ID [--config FILE]", summary: "tell the story of a message, a one-time password or a received SMS",
 	help: `  modemgate explain msg_01jz…
   modemgate explain otp_01jz…
   modemgate explain in_01jz…`,

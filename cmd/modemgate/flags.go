@@ -123,7 +123,7 @@ func (f *clientFlags) given(name string) (is bool) {
 func (f *clientFlags) parse(args []string, least, most int) ([]string, error) {
 	pos, err := positionals(f.FlagSet, args)
 	if err != nil {
-		return nil, usageError(f.Name(), flagText(err))
+		return nil, usageError(f.Name(), f.flagText(err))
 	}
 	switch {
 	case len(pos) < least:
@@ -157,12 +157,20 @@ func positionals(f *flag.FlagSet, args []string) ([]string, error) {
 
 var flagName = regexp.MustCompile(`(^| )-([a-zA-Z])`)
 
-// flagText writes flags the way the help does, with two dashes.
-func flagText(err error) string {
+// flagText writes flags the way the help does, with two dashes. For one that
+// is not there it names those that are, and, where a text may begin with a
+// dash, how it is told from a flag.
+func (f *clientFlags) flagText(err error) string {
 	text := flagName.ReplaceAllString(err.Error(), "$1--$2")
-	if strings.HasPrefix(text, "flag provided but not defined") {
-		return strings.Replace(text, "flag provided but not defined: ", "there is no flag ", 1) +
-			"; before a text that begins with - write --"
+	unknown, is := strings.CutPrefix(text, "flag provided but not defined: ")
+	if !is {
+		return text
+	}
+	var all []string
+	f.VisitAll(func(g *flag.Flag) { all = append(all, "--"+g.Name) })
+	text = fmt.Sprintf("there is no flag %s; there are %s", unknown, strings.Join(all, ", "))
+	if f.Name() == "send" {
+		text += "; before a text that begins with - write --"
 	}
 	return text
 }

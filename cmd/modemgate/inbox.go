@@ -13,7 +13,7 @@ import (
 )
 
 var inboxCommand = command{
-	name: "inbox", args: "[--follow] [--line L] [--from NUMBER] [--since T] [--limit N] [--json]", summary: "show received SMS, oldest first",
+	name: "inbox", args: "[--follow] [--line L] [--from NUMBER] [--since T] [--limit N] [--json] [--config FILE]", summary: "show received SMS, oldest first",
 	help: `  modemgate inbox
   modemgate inbox --follow
   modemgate inbox --since 24h --from +447700900123

@@ -11,7 +11,7 @@ import (
 )
 
 var keyCommand = command{
-	name: "key", args: "new NAME --scopes a,b | list | revoke NAME", summary: "make, list and revoke API keys",
+	name: "key", args: "new NAME --scopes a,b | list | revoke NAME [--config FILE]", summary: "make, list and revoke API keys",
 	help: `  modemgate key new shop --scopes otp,send --to +44 --per-day 500
   modemgate key new monitor --scopes inbound,status --expires 90d
   modemgate key list

@@ -24,11 +24,20 @@ const (
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	code := run(ctx, system{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:])
-	stop()
-	os.Exit(code)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go obey(signals, cancel, os.Stderr, os.Exit)
+	os.Exit(run(ctx, system{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
+}
+
+// obey stops the program in order at the first signal, at once at the second.
+func obey(signals <-chan os.Signal, cancel func(), w io.Writer, exit func(int)) {
+	<-signals
+	cancel()
+	<-signals
+	fmt.Fprintln(w, "modemgate: stopped at once by a second signal; what a modem had in hand is settled at the next start")
+	exit(exitFailed)
 }
 
 // system is what a command touches of the world around it.

@@ -9,7 +9,7 @@ import (
 )
 
 var otpCommand = command{
-	name: "otp", args: "send TO | verify ID CODE | verify --to TO CODE", summary: "send and verify one-time passwords",
+	name: "otp", args: "send TO | verify ID CODE | verify --to TO CODE [--config FILE]", summary: "send and verify one-time passwords",
 	help: `  modemgate otp send +447700900123 --wait 60s
   modemgate otp verify otp_01jz… 123456
   modemgate otp verify --to +447700900123 123456

@@ -9,7 +9,7 @@ import (
 )
 
 var queueCommand = command{
-	name: "queue", args: "[drop|release] [--json]", summary: "show what waits to be sent; let restored messages go, or not",
+	name: "queue", args: "[drop|release] [--json] [--config FILE]", summary: "show what waits to be sent; let restored messages go, or not",
 	help: `  modemgate queue
   modemgate queue release      send what a restore holds
   modemgate queue drop         cancel what a restore holds`,
@@ -105,7 +105,7 @@ func changeQueue(ctx context.Context, s system, f *clientFlags, how string) erro
 }
 
 var resolveCommand = command{
-	name: "resolve", args: "ID sent|failed|resend", summary: "settle a message of unknown outcome",
+	name: "resolve", args: "ID sent|failed|resend [--config FILE]", summary: "settle a message of unknown outcome",
 	help: `  modemgate resolve msg_01jz… sent      it did arrive
   modemgate resolve msg_01jz… failed    it did not, and is not sent again
   modemgate resolve msg_01jz… resend    send it again; the phone may get it twice`,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,7 @@ import (
 )
 
 var restoreCommand = command{
-	name: "restore", args: "FILE", summary: "bring a backup back into an empty data directory",
+	name: "restore", args: "FILE [--config FILE]", summary: "bring a backup back into an empty data directory",
 	help: `  modemgate restore /var/backups/modemgate-2026-05-01.tar
   sudo -u modemgate modemgate restore - < /var/backups/modemgate-2026-05-01.tar
 
@@ -44,11 +45,17 @@ func restore(ctx context.Context, s system, args []string) error {
 		return err
 	}
 	if dialable(ctx, filepath.Join(cfg.DataDir, socketName)) == nil {
-		return &failure{code: exitFailed, text: "a daemon uses " + cfg.DataDir, hints: []string{"stop it first: systemctl stop modemgate"}}
+		return &failure{
+			code: exitFailed, text: "a daemon" + lockHolder(cfg.DataDir) + " uses " + cfg.DataDir,
+			hints: []string{"stop it first: systemctl stop modemgate, or Ctrl-C where it runs"},
+		}
 	}
 	in := s.in
 	if pos[0] != "-" {
 		file, err := os.Open(pos[0])
+		if errors.Is(err, fs.ErrNotExist) {
+			return &failure{code: exitFailed, text: "there is no file " + pos[0], hints: []string{"name the file that modemgate backup wrote, or - for standard input"}}
+		}
 		if err != nil {
 			return err
 		}
@@ -58,7 +65,11 @@ func restore(ctx context.Context, s system, args []string) error {
 	if err := ownedByUs(cfg.DataDir); err != nil {
 		return err
 	}
-	r, err := restoreInto(ctx, cfg, in)
+	name := pos[0]
+	if name == "-" {
+		name = "standard input"
+	}
+	r, err := restoreInto(ctx, cfg, in, name)
 	if err != nil {
 		return err
 	}
@@ -68,7 +79,11 @@ func restore(ctx context.Context, s system, args []string) error {
 
 func showRestored(w io.Writer, dir string, r restored) {
 	fmt.Fprintf(w, "%s holds the backup now; modemgate serve starts with it\n\n", dir)
-	fmt.Fprintf(w, "%s held until modemgate queue release or modemgate queue drop\n", areCount(r.held, "message"))
+	if r.held > 0 {
+		fmt.Fprintf(w, "%s held until modemgate queue release or modemgate queue drop\n", areCount(r.held, "message"))
+	} else {
+		fmt.Fprintln(w, "no message waits to be sent in it")
+	}
 	fmt.Fprintln(w, "pending one-time passwords are canceled")
 	if len(r.keys) == 0 {
 		fmt.Fprintln(w, "no key lives in it")
@@ -81,7 +96,7 @@ func showRestored(w io.Writer, dir string, r restored) {
 // restoreInto brings a backup into the data directory. All is prepared in a
 // stage of its own; the database comes last, so that a restore that dies
 // leaves nothing that sends.
-func restoreInto(ctx context.Context, cfg configs.Config, in io.Reader) (r restored, err error) {
+func restoreInto(ctx context.Context, cfg configs.Config, in io.Reader, name string) (r restored, err error) {
 	dir := cfg.DataDir
 	names, err := entries(dir)
 	if err != nil {
@@ -104,7 +119,7 @@ func restoreInto(ctx context.Context, cfg configs.Config, in io.Reader) (r resto
 	}
 	defer func() { err = firstError(err, os.RemoveAll(stage)) }()
 	if err := unpack(ctx, in, stage, 2*int64(cfg.Storage.Max)); err != nil {
-		return r, fmt.Errorf("restore: %w", err)
+		return r, fmt.Errorf("restore: %s: %w", name, err)
 	}
 	if r, err = prepare(ctx, stage); err != nil {
 		return r, err

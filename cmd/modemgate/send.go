@@ -10,7 +10,7 @@ import (
 )
 
 var sendCommand = command{
-	name: "send", args: "TO TEXT [flags]", summary: "send a message through a running daemon",
+	name: "send", args: "TO TEXT [flags] [--config FILE]", summary: "send a message through a running daemon",
 	help: `  modemgate send +447700900123 "Your parcel is here"
   echo "disk full on $(hostname)" | modemgate send +447700900123 - --priority high
   modemgate send +447700900123 "See you" --wait 60s

@@ -12,7 +12,7 @@ import (
 )
 
 var statusCommand = command{
-	name: "status", args: "[--json]", summary: "what is up and what is wrong, of a running daemon",
+	name: "status", args: "[--json] [--config FILE]", summary: "what is up and what is wrong, of a running daemon",
 	help: `  modemgate status
   modemgate status --json | jq .queue
 

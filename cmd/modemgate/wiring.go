@@ -203,7 +203,8 @@ func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 	log, trace := a.log.With("line", l.Name), new(driver.Trace)
 	return gateway.LineOptions{
 		Name: l.Name, Port: l.Port, Number: l.Number, PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay,
-		Trace: trace,
+		Trace:   trace,
+		Roaming: l.Roaming,
 		Open: func(ctx context.Context) (gateway.Modem, error) {
 			m, err := driver.Open(ctx, driver.Options{
 				Port: l.Port, SMSC: l.SMSC, PIN: a.pin(l), SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks,

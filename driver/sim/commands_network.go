@@ -57,6 +57,14 @@ func (m *Modem) SetRegistration(state string) {
 // SetSignal sets the received signal strength, <rssi> of +CSQ (0-31, 99).
 func (m *Modem) SetSignal(rssi int) { m.call(func() { m.radio.signal = rssi }) }
 
+// SetRadio switches the radio on or off, as +CFUN=1 and +CFUN=4 do.
+func (m *Modem) SetRadio(on bool) {
+	m.call(func() {
+		m.radio.on = on
+		m.registrationChanged()
+	})
+}
+
 // SetRSRP sets the received power on LTE, <rsrp> of +CESQ (0-97, 255).
 func (m *Modem) SetRSRP(rsrp int) { m.call(func() { m.radio.rsrp = rsrp }) }
 
@@ -193,6 +201,7 @@ func cfun(m *Modem, s *session, c command) answer {
 
 // restartSoon answers a command that restarts the modem.
 func (m *Modem) restartSoon() answer {
+	m.ready = time.Now().Add(m.net.opt.BootDelay) // and is put off when it restarts
 	m.later(m.net.opt.BootDelay/2, m.reboot)
 	return ok
 }

@@ -27,7 +27,7 @@ func huawei() profile {
 	p.iccid, p.iccidAnswer = "^ICCID?", "^ICCID: %s"
 	p.cnmiStart = [5]int{0, 0, 0, 0, 0}
 	p.final, p.full, p.silenced = "COMMAND NOT SUPPORT", `^SMMEMFULL:"%s"`, "^CURC=0"
-	p.accepts = []string{"^CURC"}
+	p.accepts = []string{"^CURC", "^PORTSEL"}
 	p.ussdPacked, p.becomesCD = true, true
 	p.boot = []string{"^SIMST:1", "^SRVST:2"}
 	p.chatter = []string{"^RSSI:17", "^MODE:5,4\r", "^DSFLOWRPT:0000000A,00000000,00000000,00000000,00000000,00000000,00000000",
