@@ -126,14 +126,23 @@ func TestUSBResetOfTheDeviceAlone(t *testing.T) {
 	}
 	root, device := sysfs(t, "ttyUSB2")
 	var seen []string
-	stop := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ready, stop := make(chan struct{}), make(chan struct{})
 	watched := make(chan struct{})
 	go func() { // as udev would
 		defer close(watched)
 		for {
 			b, _ := os.ReadFile(filepath.Join(device, "authorized"))
 			if s := strings.TrimSpace(string(b)); s != "" && (len(seen) == 0 || seen[len(seen)-1] != s) {
-				seen = append(seen, s)
+				switch seen = append(seen, s); len(seen) {
+				case 1:
+					close(ready)
+				case 2:
+					cancel() // it comes back all the same
+				case 3:
+					return
+				}
 			}
 			select {
 			case <-stop:
@@ -142,13 +151,13 @@ func TestUSBResetOfTheDeviceAlone(t *testing.T) {
 			}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), usbOff/4) // it comes back all the same
-	defer cancel()
+	soon(t, ready, "the first look")
 	if err := ResetUSB(ctx, root, link); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(20*time.Millisecond, func() { close(stop) })
+	back := time.AfterFunc(patience, func() { close(stop) })
 	<-watched
+	back.Stop()
 	if !slices.Equal(seen, []string{"1", "0", "1"}) {
 		t.Errorf("authorized was %q", seen)
 	}

@@ -93,6 +93,9 @@ func (r *reader) key(t *testing.T, b block) {
 func (r *reader) phone(t *testing.T, b block) {
 	r.site.message(t, "Hello") // else the first line waits for one
 	r.site.need(t, "curl")
+	for end := time.Now().Add(readmePatience); len(r.onPhone(t)) == 0 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
 	says(t, r.site.sh(t, b.text), `"text":"Hello"`, `"line":"modem0"`)
 }
 
