@@ -61,6 +61,7 @@ type otp struct {
 	To           string           `json:"to"`
 	ExpiresAt    stamp            `json:"expires_at"`
 	AttemptsLeft int              `json:"attempts_left"`
+	AttemptsUsed int              `json:"attempts_used"`
 	SendsLeft    int              `json:"sends_left"`
 	ResendAt     *stamp           `json:"resend_at"`
 	Delivery     delivery         `json:"delivery"`
@@ -196,7 +197,7 @@ func (s *Server) unlockNumber(c echo.Context) error {
 func otpBody(o gateway.OTPView) otp {
 	return otp{
 		ID: o.ID, Rev: o.Rev, Final: o.Final, State: o.State, To: o.To, ExpiresAt: stamp{o.ExpiresAt},
-		AttemptsLeft: o.AttemptsLeft, SendsLeft: o.SendsLeft, ResendAt: stampOrNull(o.ResendAt),
+		AttemptsLeft: o.AttemptsLeft, AttemptsUsed: o.AttemptsUsed, SendsLeft: o.SendsLeft, ResendAt: stampOrNull(o.ResendAt),
 		Delivery:  delivery{orNull(o.DeliveryState), stampOrNull(o.DeliveryAt), orNull(o.DeliveryError)},
 		MessageID: orNull(o.MessageID), Purpose: o.Purpose, Ref: orNull(o.Ref), Metadata: raw(o.Metadata),
 		CreatedAt: stamp{o.CreatedAt}, EndedAt: stampOrNull(o.EndedAt), Reused: o.Reused, Simulated: o.Simulated,

@@ -78,7 +78,7 @@ Everything above stays valid until Ctrl-C. Try, in another terminal:
   curl -s -H "Authorization: Bearer $MODEMGATE_KEY" $MODEMGATE_URL/v1/sim/phones/%[4]s
   curl -s -H "Authorization: Bearer $MODEMGATE_KEY" $MODEMGATE_URL/v1/status
 
-  nats --server nats://$MODEMGATE_KEY@%[3]s sub 'sms.inbound.>'
+  nats --server "nats://$MODEMGATE_KEY@%[3]s" sub 'sms.inbound.>'
   curl -s -H "Authorization: Bearer $MODEMGATE_KEY" -H 'Content-Type: application/json' \
     -d '{"text":"Your code is 246810","line":"modem0"}' $MODEMGATE_URL/v1/sim/phones/%[4]s/send
 

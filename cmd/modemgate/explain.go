@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -213,7 +214,7 @@ func explainOTP(ctx context.Context, s system, c *client, id string, asJSON bool
 	showFacts(s.out, [][2]string{
 		{"made", when(o.CreatedAt)}, {"purpose", o.Purpose}, {"reference", o.Ref},
 		{"valid until", when(o.ExpiresAt)}, {"ended", maybe(o.EndedAt, "")},
-		{"tries left", fmt.Sprint(o.AttemptsLeft)}, {"sends left", o.sends()},
+		{"tries", o.tries()}, {"sends left", o.sends()},
 	})
 	var m messageJSON
 	var refused *refusal
@@ -224,9 +225,29 @@ func explainOTP(ctx context.Context, s system, c *client, id string, asJSON bool
 		return err
 	}
 	fmt.Fprintf(s.out, "\nits newest message is %s: %s\n", m.ID, m.verdict())
+	if o.EndedAt != nil {
+		m.History = append(m.History, stepJSON{At: *o.EndedAt, State: "the OTP is " + o.State, Note: o.verdict()})
+		slices.SortStableFunc(m.History, func(a, b stepJSON) int { return a.At.Compare(b.At) })
+	}
 	showSteps(s.out, m)
 	showAdvice(s.out, m.advice())
 	return nil
+}
+
+// tries tells what was tried, never with which codes.
+func (o otpJSON) tries() string {
+	text := count(o.AttemptsUsed, "try", "tries") + " so far, "
+	switch {
+	case o.AttemptsUsed == 0:
+		text = "none so far, "
+	case o.State == "approved" && o.AttemptsUsed == 1:
+		text = "1, with the right code; "
+	case o.State == "approved":
+		text = fmt.Sprintf("%d, the last with the right code; ", o.AttemptsUsed)
+	default:
+		text += "all with wrong codes, "
+	}
+	return text + fmt.Sprint(o.AttemptsLeft) + " left"
 }
 
 func (o otpJSON) sends() string {

@@ -87,9 +87,12 @@ func natsLines(cfg configs.Config, k keyJSON, running bool) []string {
 	if cfg.NATS.Prefix != "" {
 		dot = cfg.NATS.Prefix + "."
 	}
-	out := []string{fmt.Sprintf("export NATS_URL=%s://%s@%s", scheme, k.Secret, addr)}
+	out := []string{fmt.Sprintf("export NATS_URL=%s://%s", scheme, addr)}
+	// The nats command takes the key in the address only; some clients, that of
+	// Node among them, take it as their option token only.
+	command := fmt.Sprintf(`nats --server "%s://$MODEMGATE_KEY@%s" `, scheme, addr)
 	for _, subject := range subjects(k) {
-		out = append(out, "nats sub '"+dot+subject+"'")
+		out = append(out, command+"sub '"+dot+subject+"'")
 	}
 	stream := "SMS_STATUS"
 	if k.has("inbound") {
@@ -99,9 +102,9 @@ func natsLines(cfg configs.Config, k keyJSON, running bool) []string {
 		stream = strings.ToUpper(strings.ReplaceAll(cfg.NATS.Prefix, "-", "_")) + "_" + stream
 	}
 	return append(out,
+		fmt.Sprintf("%sconsumer next %s %s --js-api-prefix %smodemgate.API", command, stream, k.Name, dot),
 		fmt.Sprintf("other clients: server %s, the key as the option token", addr),
-		fmt.Sprintf("nats consumer next %s %s --js-api-prefix %smodemgate.API", stream, k.Name, dot),
-		`Go: nc, err := nats.Connect(os.Getenv("NATS_URL"))`,
+		`Go: nc, err := nats.Connect(os.Getenv("NATS_URL"), nats.Token(os.Getenv("MODEMGATE_KEY")))`,
 		fmt.Sprintf(`    js, err := jetstream.NewWithAPIPrefix(nc, "%smodemgate.API")`, dot),
 		fmt.Sprintf(`    c, err := js.Consumer(ctx, "%s", "%s")`, stream, k.Name),
 	)

@@ -81,7 +81,7 @@ func (r *reader) serve(t *testing.T, b block) {
 func (r *reader) key(t *testing.T, b block) {
 	out := r.site.sh(t, b.text)
 	m := regexp.MustCompile(`export MODEMGATE_URL=(\S+) MODEMGATE_KEY=(mg_\S+)\n`).FindStringSubmatch(out)
-	n := regexp.MustCompile(`NATS_URL=nats://mg_[^@]+@(\S+)\n`).FindStringSubmatch(out)
+	n := regexp.MustCompile(`export NATS_URL=nats://(\S+)\n`).FindStringSubmatch(out)
 	if m == nil || n == nil {
 		t.Fatalf("nothing to paste in\n%s", out)
 	}

@@ -118,23 +118,23 @@ func text(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// event URL STREAM KEY WANT reads the next event of a key's consumer, the way
+// event URL SECRET STREAM KEY WANT reads the next event of a key's consumer, the way
 // key new says.
 func event(ts *testscript.TestScript, _ bool, args []string) {
-	nc, err := nats.Connect(args[0])
+	nc, err := nats.Connect(args[0], nats.Token(args[1]))
 	ts.Check(err)
 	defer nc.Close()
 	js, err := jetstream.NewWithAPIPrefix(nc, "modemgate.API")
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	c, err := js.Consumer(ctx, args[1], args[2])
+	c, err := js.Consumer(ctx, args[2], args[3])
 	ts.Check(err)
 	m, err := c.Next(jetstream.FetchMaxWait(limit))
 	ts.Check(err)
 	ts.Check(m.Ack())
-	if !strings.Contains(string(m.Data()), args[3]) {
-		ts.Fatalf("the event lacks %s", args[3])
+	if !strings.Contains(string(m.Data()), args[4]) {
+		ts.Fatalf("the event lacks %s", args[4])
 	}
 }
 

@@ -59,6 +59,7 @@ type otpJSON struct {
 	To           string     `json:"to"`
 	ExpiresAt    time.Time  `json:"expires_at"`
 	AttemptsLeft int        `json:"attempts_left"`
+	AttemptsUsed int        `json:"attempts_used"`
 	SendsLeft    int        `json:"sends_left"`
 	ResendAt     *time.Time `json:"resend_at"`
 	Delivery     struct {
