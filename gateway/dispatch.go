@@ -76,6 +76,7 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		case <-m.Done():
 			return sessionEnd(m)
 		case <-l.wake:
+			l.told = true
 		case <-due.C:
 		case <-poll.C:
 			l.want.Store(true)
@@ -139,8 +140,12 @@ func (l *line) claim(ctx context.Context) (c *claim, next time.Time, err error) 
 	if ok, until := l.ready(now); !ok {
 		return nil, until, nil
 	}
-	if idle, until, err := l.idle(ctx, now); idle || err != nil {
-		return nil, until, err
+	// A line that was woken has something to claim, unless another is quicker.
+	sure := l.told && len(l.g.lines()) == 1
+	if l.told = false; !sure {
+		if idle, until, err := l.idle(ctx, now); idle || err != nil {
+			return nil, until, err
+		}
 	}
 	current := l.current
 	err = l.g.update(ctx, "claim", func(tx store.Tx) error {

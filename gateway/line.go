@@ -39,6 +39,7 @@ type line struct {
 	unanswered atomic.Bool // the store may have submissions of the SIM that nothing was heard of
 
 	// Owned by keep.
+	told    bool           // it was woken and has not looked at the queue since
 	current *store.Message // long message with parts still to send
 	ladder  ladder
 	waiting *time.Timer // for another reading of the SIM, since the store took nothing
@@ -97,20 +98,7 @@ func (l *line) poke() {
 // keep opens the modem, serves it until it goes, and opens it again. It is
 // the only restart loop and returns only when ctx ends.
 func (l *line) keep(ctx context.Context) error {
-	ch, end := l.g.watch.watch(topicQueue)
-	defer end()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			select {
-			case <-ch:
-				l.poke()
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	defer wg.Wait()
+	defer l.g.watch.wake(topicQueue, l.wake)()
 	for n := 0; ; n++ {
 		began := time.Now()
 		l.heart.beat()

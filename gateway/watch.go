@@ -27,13 +27,18 @@ func newWatchers() *watchers { return &watchers{subs: map[string]map[chan struct
 // the function that ends the watch. Notices may merge.
 func (w *watchers) watch(id string) (<-chan struct{}, func()) {
 	ch := make(chan struct{}, 1)
+	return ch, w.wake(id, ch)
+}
+
+// wake is watch with a channel of the caller's own, which others may use too.
+func (w *watchers) wake(id string, ch chan struct{}) (end func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.subs[id] == nil {
 		w.subs[id] = map[chan struct{}]struct{}{}
 	}
 	w.subs[id][ch] = struct{}{}
-	return ch, func() {
+	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		delete(w.subs[id], ch)

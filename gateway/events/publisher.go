@@ -39,7 +39,7 @@ type Event struct {
 const (
 	// markDelay is how long a published event may wait for others to be
 	// marked with it.
-	markDelay = 20 * time.Millisecond
+	markDelay = 100 * time.Millisecond
 	// markBatch is how many are marked at once without waiting.
 	markBatch = inFlight
 	minPause  = 50 * time.Millisecond
