@@ -219,7 +219,6 @@ func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int,
 		if held, err = tx.HoldQueue(); err != nil {
 			return err
 		}
-		keys = nil
 		all, err := tx.ListKeys()
 		if err != nil {
 			return err
