@@ -87,16 +87,36 @@ func (p *port) open(o Options) error {
 	if errors.Is(err, ErrPortBusy) {
 		return err
 	}
+	p.lock = lock
+	if err := foreign(o, p.name); err != nil {
+		return err
+	}
 	if err != nil {
 		o.Log.Warn("no lock file for port, other programs may open it", "port", p.name, "err", err)
 	}
-	p.lock = lock
 	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return fmt.Errorf("open %s: eventfd: %w", p.name, err)
 	}
 	p.raw, err = serial.Open(p.name, &serial.Mode{BaudRate: o.Baud})
 	if err != nil {
 		return openError(p.name, err)
+	}
+	return nil
+}
+
+// foreign refuses a port that another program uses in its own way: under the
+// lock file of a link to it, as gammu makes it, or without a lock.
+func foreign(o Options, name string) error {
+	if o.LockDir == "" {
+		return nil
+	}
+	if link := filepath.Base(o.Port); link != filepath.Base(name) {
+		if holder := lockHolder(lockPath(o.LockDir, link)); holder != "" {
+			return busyError(name, holder)
+		}
+	}
+	if holder := stranger(name); holder != "" {
+		return busyError(name, holder)
 	}
 	return nil
 }
@@ -272,5 +292,5 @@ func busyError(name, holder string) error {
 	if holder == "" {
 		holder = "another program"
 	}
-	return fmt.Errorf("%w: %s is held by %s", ErrPortBusy, name, holder)
+	return fmt.Errorf("%w: %s is held by %s: stop that, or give this line another port", ErrPortBusy, name, holder)
 }

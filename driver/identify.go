@@ -1,0 +1,86 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Identify asks the modem on a port who it is and lets go of the port again.
+// It locks as [Open] does, sets nothing, enters no PIN and reads the SIM's
+// number only. What it cannot tell is "" in the Identity.
+//
+// With careful the port is not known to be one for AT commands: it is sent AT
+// twice, for half a second each, and nothing more if no answer comes; one that
+// answers and does not tell who it is fails with [ErrSilent] too.
+func Identify(ctx context.Context, o Options, careful bool) (_ Identity, err error) {
+	o.CommandTimeout = min(o.withDefaults().CommandTimeout, identifyTimeout)
+	o = o.withDefaults()
+	p, err := openPort(o)
+	if err != nil {
+		return Identity{}, err
+	}
+	m := &Modem{o: o, s: newSession(p, o)}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	if err := m.introduce(ctx, careful); err != nil {
+		return Identity{}, fmt.Errorf("ask %s who it is: %w", o.Port, err)
+	}
+	return m.identity, nil
+}
+
+const (
+	identifyTimeout = 5 * time.Second
+	probePatience   = 500 * time.Millisecond
+)
+
+func (m *Modem) introduce(ctx context.Context, careful bool) error {
+	release, err := m.s.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	stop := context.AfterFunc(ctx, func() { m.s.end(ctx.Err()) })
+	defer stop()
+	first := m.wake
+	if careful {
+		first = m.tap
+	}
+	for _, step := range []func(context.Context) error{first, m.inStep, m.readMaker} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if m.identity.IMEI == "" && (careful || m.identity.Model == "") {
+		return fmt.Errorf("%w: it tells neither IMEI nor model", ErrSilent)
+	}
+	return m.readCard()
+}
+
+// tap sends AT twice to what may not be a modem.
+func (m *Modem) tap(context.Context) (err error) {
+	for range 2 {
+		if err = m.s.probe("", probePatience); err == nil || codeOf(err) != "" {
+			return nil
+		}
+		if !errors.Is(err, ErrSilent) {
+			return err
+		}
+	}
+	return err
+}
+
+// readCard reads the ICCID, which no PIN guards.
+func (m *Modem) readCard() error {
+	for _, cmd := range m.quirks.iccidLadder() {
+		lines, err := m.s.do(cmd)
+		if err != nil && codeOf(err) == "" {
+			return err
+		}
+		if iccid := iccidIn(lines, cmd); iccid != "" {
+			m.identity.ICCID = iccid
+			return nil
+		}
+	}
+	return nil
+}
