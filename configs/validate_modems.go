@@ -16,6 +16,10 @@ const maxSimulated = 256
 var (
 	lineName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 	e164     = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+	imei     = regexp.MustCompile(`^[0-9]{14,16}$`) // 3GPP TS 23.003 §6.2
+	iccid    = regexp.MustCompile(`^[0-9]{18,20}$`) // ITU-T E.118
+	usbPath  = regexp.MustCompile(`^[0-9]+-[0-9]+(\.[0-9]+)*$`)
+	adopted  = regexp.MustCompile(`^m-[0-9]{6,20}$`)
 )
 
 func (v *checks) modems(m Modems) {
@@ -31,13 +35,12 @@ func (v *checks) modems(m Modems) {
 	// 3GPP TS 27.005 gives no figure; network and SIM timers add up to minutes.
 	v.span("modems.submit_timeout", m.SubmitTimeout, time.Minute, 5*time.Minute)
 	v.command("modems.power_cycle", m.PowerCycle)
-	names, ports := map[string]string{}, map[string]string{}
+	names, devices := map[string]string{}, map[string]string{}
 	for i, l := range m.List {
 		path := fmt.Sprintf("modems.list[%d]", i)
 		v.name(path+".name", l.Name)
 		v.unique(path+".name", l.Name, names)
-		v.device(path, l)
-		v.unique(path+".port", l.Port, ports)
+		v.device(path, l, devices)
 		if l.Number != "" && !e164.MatchString(l.Number) {
 			v.add(path+".number", `is no international number; write it in quotes, such as "+447700900001"`)
 		}
@@ -99,22 +102,30 @@ func (v *checks) command(path string, argv []string) {
 }
 
 // device wants exactly one of the ways to say which modem a line is.
-func (v *checks) device(path string, l Line) {
+func (v *checks) device(path string, l Line, taken map[string]string) {
 	var set []string
-	for _, x := range []struct{ name, value string }{
-		{"port", l.Port}, {"imei", l.IMEI}, {"iccid", l.ICCID}, {"usb_path", l.USBPath},
+	for _, x := range []struct {
+		name, value string
+		form        *regexp.Regexp
+		want        string
+	}{
+		{"port", l.Port, nil, ""},
+		{"imei", l.IMEI, imei, "is no IMEI; write its 15 digits in quotes, as AT+CGSN and the label of the modem say them"},
+		{"iccid", l.ICCID, iccid, "is no ICCID; write the 18 to 20 digits that are printed on the SIM in quotes"},
+		{"usb_path", l.USBPath, usbPath, "is no USB socket such as 1-1.2, as it is named in /sys/bus/usb/devices"},
 	} {
 		if x.value == "" {
 			continue
 		}
 		set = append(set, x.name)
-		if x.name != "port" {
-			v.addf(path+"."+x.name, "finding a modem by %s is not built yet; use port, such as /dev/serial/by-id/usb-…", x.name)
+		if x.form != nil && !x.form.MatchString(x.value) {
+			v.add(path+"."+x.name, quote(x.value)+" "+x.want)
 		}
+		v.unique(path+"."+x.name, x.value, taken)
 	}
 	switch {
 	case len(set) == 0:
-		v.add(path+".port", "is required, for example /dev/serial/by-id/usb-…")
+		v.add(path+".port", "is required, for example /dev/serial/by-id/usb-…, or one of imei, iccid and usb_path")
 	case len(set) > 1:
 		v.addf(path, "has %s; exactly one of port, imei, iccid and usb_path says which modem it is", strings.Join(set, " and "))
 	}
@@ -134,7 +145,7 @@ func (v *checks) routes(m Modems) {
 		seen := map[string]string{}
 		for j, name := range r.Via {
 			at := fmt.Sprintf("%s.via[%d]", path, j)
-			if slices.Contains(known, name) {
+			if slices.Contains(known, name) || m.Adopt() && adopted.MatchString(name) {
 				v.unique(at, name, seen)
 				continue
 			}
@@ -155,12 +166,9 @@ var portName = regexp.MustCompile(`^/dev/tty(USB|ACM)[0-9]+$`)
 // warnings are what is allowed and yet probably not meant.
 func (c Config) warnings() []string {
 	var all []string
-	switch m := c.Modems; {
-	case m.Auto != nil && *m.Auto:
-		all = append(all, "modems.auto: discovery of USB modems is not built yet; lines come from modems.list")
-	case m.Simulate == 0 && len(m.List) == 0:
-		all = append(all, "modems: no line is configured, and discovery of USB modems is not built yet; "+
-			"list a modem under modems.list with its port, or set modems.simulate")
+	if m := c.Modems; m.Simulate == 0 && len(m.List) == 0 && !m.Adopt() {
+		all = append(all, "modems: no line is configured and modems.auto is false; "+
+			"list a modem under modems.list, let USB modems be adopted, or set modems.simulate")
 	}
 	for i, l := range c.Modems.List {
 		if portName.MatchString(l.Port) {

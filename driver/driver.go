@@ -35,6 +35,11 @@ type Options struct {
 	SMSC string // service centre in +E.164, "" for the SIM's own
 	PIN  *PIN   // unlocks a SIM that asks, nil for never
 
+	// Verify, if set, judges whether this is the modem that was meant: before
+	// its SIM is used, and once more, with sim, when the SIM is read. An error
+	// makes Open fail with it; nothing has been set or sent by then.
+	Verify func(id Identity, sim bool) error
+
 	// CommandTimeout is the deadline of an ordinary command, 0 means 10 s.
 	CommandTimeout time.Duration
 	// PromptTimeout is how long AT+CMGS may take to ask for the PDU. 0 means

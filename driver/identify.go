@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -54,7 +55,8 @@ func (m *Modem) introduce(ctx context.Context, careful bool) error {
 	if m.identity.IMEI == "" && (careful || m.identity.Model == "") {
 		return fmt.Errorf("%w: it tells neither IMEI nor model", ErrSilent)
 	}
-	return m.readCard()
+	m.identity.ICCID, err = m.readICCID() // which no PIN guards
+	return err
 }
 
 // tap sends AT twice to what may not be a modem.
@@ -70,17 +72,25 @@ func (m *Modem) tap(context.Context) (err error) {
 	return err
 }
 
-// readCard reads the ICCID, which no PIN guards.
-func (m *Modem) readCard() error {
-	for _, cmd := range m.quirks.iccidLadder() {
-		lines, err := m.s.do(cmd)
-		if err != nil && codeOf(err) == "" {
-			return err
-		}
-		if iccid := iccidIn(lines, cmd); iccid != "" {
-			m.identity.ICCID = iccid
-			return nil
-		}
+// verify asks the owner whether this is the modem that was meant.
+func (m *Modem) verify(context.Context) error { return m.judged(false) }
+
+// verifySIM asks once more when the SIM is known.
+func (m *Modem) verifySIM(context.Context) error { return m.judged(true) }
+
+// verifyLocked asks before a PIN is entered, if the SIM tells its number.
+func (m *Modem) verifyLocked(sim string) error {
+	if m.o.Verify == nil || len(sim) < 18 || strings.Trim(sim, "0123456789") != "" {
+		return nil
 	}
-	return nil
+	id := m.identity
+	id.ICCID = sim
+	return m.o.Verify(id, true)
+}
+
+func (m *Modem) judged(sim bool) error {
+	if m.o.Verify == nil {
+		return nil
+	}
+	return m.o.Verify(m.identity, sim)
 }

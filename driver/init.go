@@ -27,6 +27,7 @@ var wakeUp = []step{
 	{"numeric errors", false, command("+CMEE=1")},
 	{"step check and IMEI", true, (*Modem).inStep},
 	{"manufacturer", false, (*Modem).readMaker},
+	{"is it the right modem", true, (*Modem).verify},
 	{"family's own settings", false, (*Modem).familySetup},
 	{"radio on", false, (*Modem).radioOn},
 	{"sim", true, (*Modem).checkSIM},
@@ -35,6 +36,7 @@ var wakeUp = []step{
 // setUp is the rest of Open. A SIM that is still starting is waited for.
 var setUp = []step{
 	{"sim identity", false, (*Modem).readSIM},
+	{"is it the right SIM", true, (*Modem).verifySIM},
 	{"no registration reports", false, command("+CREG=0")},
 	{"no GPRS registration reports", false, command("+CGREG=0")},
 	{"no EPS registration reports", false, command("+CEREG=0")},

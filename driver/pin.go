@@ -89,6 +89,9 @@ func (m *Modem) unlock(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := m.verifyLocked(try.SIM); err != nil {
+		return err // a PIN is for one SIM
+	}
 	if err := m.o.PIN.Guard.Claim(ctx, try); err != nil {
 		return refuse(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/modemgate/modemgate/driver"
@@ -45,9 +46,11 @@ func (g *Gateway) loadAdopted(ctx context.Context) error {
 		return err
 	})
 	for _, a := range all {
-		if g.lineNamed(a.Name) == nil {
-			g.fleet.join(newLine(g, g.o.Adopt(a.Name, a.ICCID)))
+		if l := g.lineNamed(a.Name); l != nil {
+			l.log.Info("the line was an adopted one and is configured now")
+			continue
 		}
+		g.fleet.join(newLine(g, g.o.Adopt(a.Name, a.ICCID)))
 	}
 	return err
 }
@@ -64,29 +67,25 @@ func (g *Gateway) Adopt(ctx context.Context, iccid string) (name string, err err
 	}
 	g.adopting.Lock()
 	defer g.adopting.Unlock()
-	known := false
-	err = g.update(ctx, "adopt", func(tx store.Tx) error {
-		all, err := readAdopted(tx)
-		if err != nil {
-			return err
-		}
-		for _, a := range all {
-			if sameSIM(a.ICCID, iccid) {
-				name, known = a.Name, true
-				return nil
-			}
-		}
-		if name, err = g.freeName(all, iccid); err != nil {
-			return err
-		}
-		b, err := json.Marshal(append(all, adopted{name, iccid}))
-		if err != nil {
-			return err
-		}
-		return tx.PutSetting(settingAdopted, string(b))
-	})
-	if err != nil || known && g.lineNamed(name) != nil {
-		return name, err
+	var all []adopted
+	if err := g.st.View(ctx, func(tx store.Tx) (err error) {
+		all, err = readAdopted(tx)
+		return err
+	}); err != nil {
+		return "", err
+	}
+	if i := slices.IndexFunc(all, func(a adopted) bool { return sameSIM(a.ICCID, iccid) }); i >= 0 {
+		return all[i].Name, nil
+	}
+	if name, err = g.freeName(all, iccid); err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(append(all, adopted{name, iccid}))
+	if err != nil {
+		return "", err
+	}
+	if err := g.update(ctx, "adopt", func(tx store.Tx) error { return tx.PutSetting(settingAdopted, string(b)) }); err != nil {
+		return "", err
 	}
 	l := newLine(g, g.o.Adopt(name, iccid))
 	l.log.Info("a USB modem that is not listed was adopted as a line")
@@ -136,7 +135,7 @@ func (l *line) swapped(id driver.Identity) error {
 		theirs := o.identity.IMEI
 		o.mu.Unlock()
 		if theirs == id.IMEI {
-			return &MismatchError{State: "modem-wrong", Detail: fmt.Sprintf(
+			return &MismatchError{State: WrongModem, Detail: fmt.Sprintf(
 				"%s leads to the modem %s now, which is that of line %s: nothing is sent; list both by imei or usb_path, or restart modemgate if the modems were exchanged on purpose",
 				l.o.Port, maskID(id.IMEI), o.o.Name)}
 		}

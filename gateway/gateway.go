@@ -91,8 +91,14 @@ type LineOptions struct {
 }
 
 // MismatchError says that a modem, or the SIM in it, is not the one that the
-// line is for. State is what becomes of the line: "modem-wrong" or "sim-wrong".
+// line is for. State is what becomes of the line: [WrongModem] or [WrongSIM].
 type MismatchError struct{ State, Detail string }
+
+// States of a line whose modem, or the SIM in it, is not the configured one.
+const (
+	WrongModem = "modem-wrong"
+	WrongSIM   = "sim-wrong"
+)
 
 func (e *MismatchError) Error() string { return e.Detail }
 

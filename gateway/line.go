@@ -173,6 +173,11 @@ func (l *line) session(ctx context.Context) (err error) {
 	if err := l.swapped(m.Identity()); err != nil {
 		return err
 	}
+	if at, ok := m.(interface{ Port() string }); ok && l.o.Port == "" {
+		l.mu.Lock()
+		l.state.Port = at.Port()
+		l.mu.Unlock()
+	}
 	if err := l.up(ctx, m.Identity()); err != nil {
 		return err
 	}
@@ -275,7 +280,7 @@ func (l *line) down(err error) {
 	var wrong *MismatchError
 	switch {
 	case errors.As(err, &wrong):
-		state = wrong.State
+		state, detail = wrong.State, wrong.Detail
 	case errors.Is(err, driver.ErrNoPort):
 		state = "absent"
 	case errors.As(err, &sim):
@@ -294,7 +299,13 @@ func (l *line) down(err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := l.g.update(ctx, "line-down", func(tx store.Tx) error {
-		return l.g.lineEvent(tx, l, "down", state, l.g.clock.now())
+		now := l.g.clock.now()
+		if state == WrongSIM {
+			if err := l.g.lineEvent(tx, l, "sim-changed", detail, now); err != nil {
+				return err
+			}
+		}
+		return l.g.lineEvent(tx, l, "down", state, now)
 	}); err != nil {
 		l.log.Warn("cannot record that the line is down", "err", err)
 	}

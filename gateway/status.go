@@ -36,8 +36,12 @@ func (g *Gateway) Status(ctx context.Context, r Request) (Status, error) {
 			s.Problems = append(s.Problems, fmt.Sprintf("line %s: %s", l.Name, l.Detail))
 		}
 	}
-	if len(s.Lines) == 0 {
-		s.Problems = append(s.Problems, "no line is configured: set modems.list or modems.simulate")
+	switch {
+	case len(s.Lines) > 0:
+	case g.o.Adopt != nil:
+		s.Problems = append(s.Problems, "no modem has been found: plug a USB modem in, or set modems.list; modemgate modems shows what is there")
+	default:
+		s.Problems = append(s.Problems, "no line is configured: set modems.list, modems.auto or modems.simulate")
 	}
 	if s.NATS.Error != "" {
 		s.Problems = append(s.Problems, "NATS: "+s.NATS.Error)

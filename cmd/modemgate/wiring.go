@@ -18,6 +18,7 @@ import (
 	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/driver/usb"
 	"github.com/modemgate/modemgate/gateway"
 	"github.com/modemgate/modemgate/gateway/events"
 	"github.com/modemgate/modemgate/gateway/store"
@@ -44,6 +45,8 @@ type app struct {
 	pins *gateway.PINs
 	sim  *sim.Network // nil unless lines are simulated
 	stop []cleanup    // run in reverse
+
+	finder *usb.Finder // nil if lines are simulated
 }
 
 // cleanup is one thing to end, by name.
@@ -106,6 +109,9 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 	o.Store, o.Secrets, o.Bus, o.Lines = st, secrets, a.bus, lines
 	o.Phones = phones
 	o.Recovery = a.recoveryOptions()
+	if a.finder != nil && cfg.Modems.Adopt() {
+		o.Adopt = a.adoptedLine
+	}
 	for _, set := range more {
 		set(&o)
 	}
@@ -189,16 +195,10 @@ func (a *app) openLines(tune func(*sim.Options)) ([]gateway.LineOptions, gateway
 	if a.cfg.Modems.Simulate > 0 {
 		return a.simulate(tune)
 	}
-	var lines []gateway.LineOptions
-	for _, l := range a.cfg.Modems.List {
-		opened := a.line(l, "/var/lock")
-		opened.Rescue = a.rescue(l.Name, func() string { return l.Port }, "/var/lock", l.PowerCycle, a.log.With("line", l.Name))
-		lines = append(lines, opened)
-	}
-	return lines, nil, nil
+	return a.realLines(), nil, nil
 }
 
-// line is a line that opens its modem at a port.
+// line is a line that opens its modem.
 func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 	log, trace := a.log.With("line", l.Name), new(driver.Trace)
 	return gateway.LineOptions{
@@ -206,14 +206,10 @@ func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 		Trace:   trace,
 		Roaming: l.Roaming,
 		Open: func(ctx context.Context) (gateway.Modem, error) {
-			m, err := driver.Open(ctx, driver.Options{
-				Port: l.Port, SMSC: l.SMSC, PIN: a.pin(l), SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks,
+			return a.openModem(ctx, l, driver.Options{
+				SMSC: l.SMSC, PIN: a.pin(l), SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks,
 				Log: log, Trace: trace, OnWrite: hook,
 			})
-			if err != nil {
-				return nil, err
-			}
-			return m, nil
 		},
 	}
 }
@@ -243,6 +239,12 @@ func (a *app) run(ctx context.Context) error {
 	group, work := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.api.Run(work) })
 	group.Go(func() error { return a.gw.Run(work) })
+	if a.finder != nil {
+		group.Go(func() error { return a.finder.Run(work) })
+	}
+	if a.finder != nil && a.cfg.Modems.Adopt() {
+		group.Go(func() error { return a.adopt(work) })
+	}
 	group.Go(func() error { return notifySystemd(work, a.gw.Alive) })
 	if addr := a.api.Addr(); addr != nil {
 		a.log.Info("modemgate is ready", "api", addr.String(), "data_dir", a.cfg.DataDir, "lines", len(a.cfg.Modems.Names()), "version", fullVersion())

@@ -166,7 +166,7 @@ func identity(m *Modem, s *session, c command) answer {
 
 func imsi(m *Modem, s *session, c command) answer {
 	if c.op == opRun {
-		s.info("%s", m.imsi)
+		s.info("%s", m.sim.imsi)
 	}
 	return ok
 }
@@ -180,7 +180,7 @@ func iccid(m *Modem, s *session) answer {
 	if m.sim.state == SIMAbsent {
 		return cme(10)
 	}
-	s.info(m.prof.iccidAnswer, m.iccid)
+	s.info(m.prof.iccidAnswer, m.sim.iccid)
 	return ok
 }
 

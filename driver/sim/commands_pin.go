@@ -62,3 +62,9 @@ func (m *Modem) SetPINTries(n int) { m.call(func() { m.sim.pinTries = n }) }
 // SetSMSC writes the service centre's address into the SIM; "" takes it out,
 // and a submission that names none is refused with +CMS ERROR: 330.
 func (m *Modem) SetSMSC(number string) { m.call(func() { m.sim.smsc = number }) }
+
+// InsertSIM makes the modem tell the numbers of another SIM, as if one had been
+// put in while it was on. Subscriber and messages stay those of its own.
+func (m *Modem) InsertSIM(iccid, imsi string) {
+	m.call(func() { m.sim.iccid, m.sim.imsi = iccid, imsi })
+}

@@ -131,7 +131,7 @@ func crsm(m *Modem, s *session, c command) answer {
 	if m.sim.state == SIMAbsent {
 		return cme(10)
 	}
-	s.info(`+CRSM: 144,0,"%s"`, strings.ToUpper(hex.EncodeToString(packDigits(m.iccid))))
+	s.info(`+CRSM: 144,0,"%s"`, strings.ToUpper(hex.EncodeToString(packDigits(m.sim.iccid))))
 	return ok
 }
 

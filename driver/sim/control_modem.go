@@ -22,7 +22,7 @@ type modemBody struct {
 
 func (m *Modem) body() (b modemBody) {
 	m.call(func() {
-		b = modemBody{m.name, m.link, m.number, m.iccid, m.imsi, m.imei, m.sess != nil, m.sim.state, m.registered(),
+		b = modemBody{m.name, m.link, m.number, m.sim.iccid, m.sim.imsi, m.imei, m.sess != nil, m.sim.state, m.registered(),
 			len(m.faults), m.sim.mem.used() + m.phoneMem.used() + m.reports.used()}
 	})
 	return b

@@ -60,6 +60,7 @@ func newModem(n *Network, index int, prof profile) (*Modem, error) {
 	}
 	m.link = filepath.Join(n.dir, m.name)
 	m.sim = newSIM(n.opt.Slots, prof.firstIndex)
+	m.sim.iccid, m.sim.imsi = m.iccid, m.imsi
 	m.phoneMem = newMemory("ME", prof.memSlots, prof.firstIndex)
 	m.reports = newMemory("SR", 20, prof.firstIndex)
 	m.radio = radio{on: true, stat: [3]int{1, 1, 1}, signal: 21, rsrp: 50}
@@ -96,7 +97,7 @@ func (m *Modem) Path() string { return m.link }
 // Number is the MSISDN of the line, +999000001 and up.
 func (m *Modem) Number() string { return m.number }
 
-// ICCID is the number of the SIM, 19 digits from 89999 with a check digit.
+// ICCID is the number of the modem's own SIM, 19 digits from 89999 with a check digit.
 func (m *Modem) ICCID() string { return m.iccid }
 
 // IMSI is the subscriber identity, 15 digits from 99999.

@@ -81,6 +81,7 @@ type simCard struct {
 	pin, puk           string
 	pinTries, pukTries int
 	locked             bool // the PIN is asked at power-on
+	iccid, imsi        string
 	smsc               string
 	reference          byte // TP-MR of the next submission
 	mem                *memory

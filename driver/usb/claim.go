@@ -57,6 +57,19 @@ func (f *Finder) Claim(line string) (*Claim, error) {
 	return &Claim{Port: port, f: f, k: k, line: line, want: w}, nil
 }
 
+// Port is where the modem of a line is plugged in now; "" if it is not, or if
+// that is not known.
+func (f *Finder) Port(line string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k, err := f.wanted(f.wants[line])
+	if err != nil {
+		return ""
+	}
+	port, _ := k.choose()
+	return port
+}
+
 // choose is the port to open: the one that answered, else the table's.
 func (k *known) choose() (string, error) {
 	ports, named := k.Candidates()

@@ -2,20 +2,11 @@ package usb
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
-
-// Identity is what a modem said of itself and its SIM. Any field may be "".
-type Identity struct {
-	IMEI  string // of the modem
-	ICCID string // of the SIM
-	Model string
-}
 
 // Want says which modem a line is. Exactly one of the first four is set.
 type Want struct {
@@ -39,13 +30,11 @@ type Options struct {
 	Log   *slog.Logger  // nil for silence
 }
 
-// Limits of asking.
+// How many rounds udev is given for the links to a new port, and how many a
+// new device may yet turn out to be the one that a configured link leads to.
 const (
-	askTogether = 8 // modems at once
-	askTimeout  = time.Minute
-	askFirst    = 500 * time.Millisecond // after the first failure: udev may not have set the rights yet
-	askMax      = time.Minute
-	askAgain    = 30 * time.Second // a modem whose SIM is not the one somebody looks for, or tells nothing
+	linksAfter  = 5
+	settleAfter = 3
 )
 
 // Finder keeps an eye on what is plugged in and knows which modem is which.
@@ -62,8 +51,9 @@ type Finder struct {
 	looked  bool // the first scan is done
 	err     error
 	devices []*known
-	wants   map[string]Want // by line
-	changed chan struct{}   // closed at the next change
+	wants   map[string]Want   // by line
+	leads   map[string]string // what the ports of lines led to at the last look
+	changed chan struct{}     // closed at the next change
 }
 
 // known is a device that is plugged in. Guarded by Finder.mu.
@@ -71,8 +61,10 @@ type known struct {
 	Device
 	port  string // node of the port that answered
 	id    Identity
-	was   []string // ICCIDs of SIMs that have left it
-	owner string   // the line that uses it
+	was   []string  // ICCIDs of SIMs that have left it
+	since time.Time // when it appeared
+	owner string    // the line that uses it
+	nodes []string  // what its nodes led to at the last look
 
 	steady        bool // all its ports were there at the last look already
 	asking, asked bool
@@ -112,6 +104,7 @@ func NewFinder(o Options, lines map[string]Want) *Finder {
 func (f *Finder) Add(line string, w Want) {
 	f.mu.Lock()
 	f.wants[line] = w
+	f.resolve()
 	f.mu.Unlock()
 	f.poke()
 }
@@ -152,12 +145,13 @@ func (f *Finder) Run(ctx context.Context) error {
 	defer asks.Wait()
 	tick := time.NewTicker(f.o.Every)
 	defer tick.Stop()
-	seen, again := "", true
+	var seen string
+	var since time.Time
 	for {
-		now := f.o.Tree.trace()
-		if now != seen || again {
-			again = now != seen // links come a moment later
-			seen = now
+		if now := f.o.Tree.trace(); now != seen || since.IsZero() {
+			seen, since = now, time.Now()
+		}
+		if time.Since(since) <= linksAfter*f.o.Every {
 			f.look()
 		}
 		for _, k := range f.due(time.Now()) {
@@ -208,7 +202,7 @@ func (f *Finder) look() {
 		k := old[d.key()]
 		delete(old, d.key())
 		if k == nil {
-			k = &known{}
+			k = &known{since: time.Now()}
 			different = true
 			f.log.Info("USB device appeared", "device", d.String(), "mode", d.Mode, "ports", len(d.Ports), "note", d.Words())
 		} else if !slices.EqualFunc(k.Ports, d.Ports, func(a, b Port) bool { return a.Name == b.Name && a.Role == b.Role }) {
@@ -227,164 +221,8 @@ func (f *Finder) look() {
 		f.log.Info("USB device vanished", "device", k.String(), "line", k.owner)
 	}
 	f.devices = fresh
+	f.resolve()
 	if different || first {
 		f.tell()
 	}
-}
-
-// due lists the devices to be asked now, and marks them.
-func (f *Finder) due(now time.Time) []*known {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []*known
-	for _, k := range f.devices {
-		if k.owner != "" || k.asking || now.Before(k.next) || !f.curious(k) {
-			continue
-		}
-		k.asking = true
-		out = append(out, k)
-	}
-	return out
-}
-
-// curious says whether somebody wants to know who this is.
-func (f *Finder) curious(k *known) bool {
-	ports, named := k.Candidates()
-	if len(ports) == 0 || !named && !k.steady {
-		return false
-	}
-	if line := f.reservedBy(k); line != "" {
-		w := f.wants[line]
-		return w.Path != "" && !named && k.port == "" // which of its ports is it?
-	}
-	if !k.asked {
-		return f.o.Auto || f.missing(func(Want) bool { return true })
-	}
-	if k.id.ICCID == "" {
-		return f.o.Auto || f.missing(func(w Want) bool { return w.ICCID != "" })
-	}
-	return f.missing(func(w Want) bool {
-		return slices.ContainsFunc(k.was, func(s string) bool { return SameICCID(s, w.ICCID) })
-	})
-}
-
-// missing says whether a line of such a kind looks for a modem by IMEI or SIM.
-func (f *Finder) missing(kind func(Want) bool) bool {
-	for line, w := range f.wants {
-		if w.IMEI == "" && w.ICCID == "" || !kind(w) {
-			continue
-		}
-		if !slices.ContainsFunc(f.devices, func(k *known) bool { return k.owner == line || w.fits(k) }) {
-			return true
-		}
-	}
-	return false
-}
-
-// fits says whether a device is known to be the wanted one.
-func (w Want) fits(k *known) bool {
-	return w.Path != "" && w.Path == k.Path || w.IMEI != "" && SameIMEI(w.IMEI, k.id.IMEI) || w.ICCID != "" && SameICCID(w.ICCID, k.id.ICCID)
-}
-
-// reservedBy is the configured line that a device belongs to by its place or
-// by what is known of it; "" for none.
-func (f *Finder) reservedBy(k *known) string {
-	for line, w := range f.wants {
-		if w.Adopted {
-			continue
-		}
-		if w.fits(k) || w.Port != "" && f.leadsTo(w.Port, k) {
-			return line
-		}
-	}
-	return ""
-}
-
-// leadsTo says whether a configured port is one of the device's at present.
-func (f *Finder) leadsTo(port string, k *known) bool {
-	return slices.ContainsFunc(k.Ports, func(p Port) bool { return p.Node == port || slices.Contains(p.Links, port) })
-}
-
-// ask asks a device on its ports, best first, until one answers.
-func (f *Finder) ask(ctx context.Context, k *known) {
-	f.sem <- struct{}{}
-	defer func() { <-f.sem }()
-	f.mu.Lock()
-	ports, named := k.Candidates()
-	f.mu.Unlock()
-	var failures []string
-	for _, p := range ports {
-		one, cancel := context.WithTimeout(ctx, askTimeout)
-		id, err := f.o.Ask(one, p.Node, !named)
-		cancel()
-		if ctx.Err() != nil {
-			f.answer(k, "", Identity{}, ctx.Err())
-			return
-		}
-		if err == nil {
-			f.answer(k, p.Node, id, nil)
-			return
-		}
-		failures = append(failures, err.Error())
-	}
-	f.answer(k, "", Identity{}, fmt.Errorf("%s does not say who it is: %s", k.Device, strings.Join(failures, "; ")))
-}
-
-// answer notes what a question has brought.
-func (f *Finder) answer(k *known, port string, id Identity, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	k.asking = false
-	now := time.Now()
-	if err != nil {
-		if k.err == nil || k.err.Error() != err.Error() {
-			f.log.Warn("cannot ask a USB modem who it is; trying again", "err", err)
-		}
-		k.err = err
-		k.next = now.Add(min(askFirst<<min(k.tries, 10), askMax))
-		k.tries++
-	} else {
-		k.asked, k.err, k.tries, k.port, k.next = true, nil, 0, port, now.Add(askAgain)
-		k.learn(id)
-		f.log.Info("USB modem known", "device", k.Device.String(), "port", port, "imei", Masked(k.id.IMEI), "iccid", Masked(k.id.ICCID))
-	}
-	f.tell()
-}
-
-// learn takes over what a device said of itself.
-func (k *known) learn(id Identity) {
-	if id.IMEI != "" {
-		k.id.IMEI = id.IMEI
-	}
-	if id.Model != "" {
-		k.id.Model = id.Model
-	}
-	if id.ICCID == "" || SameICCID(id.ICCID, k.id.ICCID) {
-		return
-	}
-	if k.id.ICCID != "" {
-		k.was = append(k.was, k.id.ICCID)
-	}
-	k.id.ICCID = id.ICCID
-	k.was = slices.DeleteFunc(k.was, func(s string) bool { return SameICCID(s, id.ICCID) })
-	k.was = k.was[max(0, len(k.was)-8):]
-}
-
-// SameIMEI compares the fourteen digits that name the modem (3GPP TS 23.003
-// §6.2): what follows is a check digit, or the version of its software.
-func SameIMEI(a, b string) bool { return len(a) >= 14 && len(b) >= 14 && a[:14] == b[:14] }
-
-// SameICCID compares two numbers of a SIM, of which either may lack its check
-// digit (ITU-T E.118).
-func SameICCID(a, b string) bool {
-	n := min(len(a), len(b))
-	return n >= 18 && max(len(a), len(b))-n <= 1 && a[:n] == b[:n]
-}
-
-// Masked keeps the last four characters of an IMEI or ICCID.
-func Masked(s string) string {
-	if len(s) <= 4 {
-		return s
-	}
-	return "…" + s[len(s)-4:]
 }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/usb"
+	"github.com/modemgate/modemgate/gateway"
+)
+
+// usbTree is where USB modems are looked for, and usbEvery how often; the zero
+// values are the machine's own and the finder's. Tests plug theirs in elsewhere.
+var (
+	usbTree  usb.Tree
+	usbEvery time.Duration
+)
+
+// lockDir is where other programs look for the lock files of serial ports
+// (FHS §5.9).
+const lockDir = "/var/lock"
+
+// adoptRetry is the wait after an adoption that could not be written.
+const adoptRetry = 10 * time.Second
+
+// realLines makes the lines of the list, and the finder that says which modem
+// is which.
+func (a *app) realLines() []gateway.LineOptions {
+	wants := map[string]usb.Want{}
+	for _, l := range a.cfg.Modems.List {
+		wants[l.Name] = usb.Want{Port: l.Port, Path: l.USBPath, IMEI: l.IMEI, ICCID: l.ICCID}
+	}
+	a.finder = usb.NewFinder(usb.Options{
+		Tree: usbTree, Every: usbEvery, Ask: a.ask, Auto: a.cfg.Modems.Adopt(), Log: a.log.With("part", "usb"),
+	}, wants)
+	var lines []gateway.LineOptions
+	for _, l := range a.cfg.Modems.List {
+		lines = append(lines, a.realLine(l))
+	}
+	return lines
+}
+
+func (a *app) realLine(l configs.Line) gateway.LineOptions {
+	o := a.line(l, lockDir)
+	o.Changed = a.finder.Changed
+	port := func() string { return l.Port }
+	if l.Port == "" {
+		port = func() string { return a.finder.Port(l.Name) }
+	}
+	o.Rescue = a.rescue(l.Name, port, lockDir, l.PowerCycle, a.log.With("line", l.Name))
+	return o
+}
+
+// adoptedLine is the line of a SIM that was found in a modem nobody listed.
+func (a *app) adoptedLine(name, iccid string) gateway.LineOptions {
+	a.finder.Add(name, usb.Want{ICCID: iccid, Adopted: true})
+	return a.realLine(configs.Line{Name: name, ICCID: iccid, Limits: configs.DefaultLineLimits()})
+}
+
+// ask asks the modem on a port who it is.
+func (a *app) ask(ctx context.Context, port string, careful bool) (usb.Identity, error) {
+	id, err := driver.Identify(ctx, driver.Options{Port: port, LockDir: lockDir, Log: a.log.With("part", "usb")}, careful)
+	return usbIdentity(id), err
+}
+
+func usbIdentity(id driver.Identity) usb.Identity {
+	return usb.Identity{IMEI: id.IMEI, ICCID: id.ICCID, Model: id.Model}
+}
+
+// openModem opens the modem of a line: at its port, or where the finder says
+// that it is plugged in.
+func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (gateway.Modem, error) {
+	if l.Port != "" {
+		o.Port = l.Port
+		m, err := driver.Open(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	claim, err := a.finder.Claim(l.Name)
+	if err != nil {
+		return nil, mismatch(err)
+	}
+	o.Port = claim.Port
+	o.Verify = func(id driver.Identity, sim bool) error { return mismatch(claim.Check(usbIdentity(id), sim)) }
+	m, err := driver.Open(ctx, o)
+	if err != nil {
+		claim.Release()
+		return nil, err
+	}
+	return &claimed{Modem: m, claim: claim}, nil
+}
+
+// claimed is a modem that nobody else asks anything while it is open.
+type claimed struct {
+	*driver.Modem
+	claim *usb.Claim
+	once  sync.Once
+}
+
+// Port is the node that the modem was found at.
+func (c *claimed) Port() string { return c.claim.Port }
+
+func (c *claimed) Close() error {
+	err := c.Modem.Close()
+	c.once.Do(c.claim.Release)
+	return err
+}
+
+// absence is an [usb.AbsentError] in terms of the driver.
+type absence struct{ *usb.AbsentError }
+
+func (absence) Is(target error) bool { return target == driver.ErrNoPort }
+
+// mismatch says in the gateway's terms what the finder has to say.
+func mismatch(err error) error {
+	var absent *usb.AbsentError
+	var wrong *usb.MismatchError
+	switch {
+	case errors.As(err, &absent):
+		return absence{absent}
+	case errors.As(err, &wrong) && wrong.SIM:
+		return &gateway.MismatchError{State: gateway.WrongSIM, Detail: wrong.Text}
+	case errors.As(err, &wrong):
+		return &gateway.MismatchError{State: gateway.WrongModem, Detail: wrong.Text}
+	}
+	return err
+}
+
+// adopt makes a line of every modem that appears and is not listed.
+func (a *app) adopt(ctx context.Context) error {
+	for told := ""; ; {
+		changed := a.finder.Changed()
+		var again <-chan time.Time
+		for _, d := range a.finder.Adoptable() {
+			_, err := a.gw.Adopt(ctx, d.Identity.ICCID)
+			if err == nil || ctx.Err() != nil {
+				continue
+			}
+			again = time.After(adoptRetry)
+			if told != err.Error() {
+				told = err.Error()
+				a.log.Warn("cannot adopt a modem; trying again", "device", d.String(), "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-again:
+		}
+	}
+}
