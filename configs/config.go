@@ -142,6 +142,8 @@ type Messages struct {
 	Keep      Duration `yaml:"keep"`      // how long a finished message is remembered
 	KeepText  Duration `yaml:"keep_text"` // how long its text is, from the end of sending
 	MaxParts  int      `yaml:"max_parts"` // SMS parts of one message
+	National  []string `yaml:"national"`  // languages whose SMS alphabets may be used
+	Wide      bool     `yaml:"wide_references"`
 	OnUnknown string   `yaml:"on_unknown"`
 	Report    bool     `yaml:"report"` // ask the network for delivery reports
 }

@@ -132,8 +132,14 @@ func (v *checks) messages(m Messages) {
 		v.addf("messages.keep_text", "%v is longer than messages.keep (%v); make it shorter", m.KeepText, m.Keep)
 	}
 	v.count("messages.max_parts", m.MaxParts, 255) // 3GPP TS 23.040 §9.2.3.24.1
+	for i, language := range m.National {
+		v.oneOf(fmt.Sprintf("messages.national[%d]", i), language, nationalLanguages...)
+	}
 	v.oneOf("messages.on_unknown", m.OnUnknown, "hold", "resend", "fail")
 }
+
+// nationalLanguages have SMS alphabets of their own (3GPP TS 23.038 annex A).
+var nationalLanguages = []string{"tr", "es", "pt", "bn", "gu", "hi", "kn", "ml", "or", "pa", "ta", "te", "ur"}
 
 func (v *checks) otp(o OTP) {
 	switch {

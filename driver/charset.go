@@ -30,10 +30,12 @@ var (
 	charsetsOnce sync.Once
 
 	portugueseShift charset.Decoder
+
+	// By national language identifier.
+	lockingEncoders, shiftEncoders map[int]charset.Encoder
 )
 
-// warmCharsets makes every table the codec can reach. The national tables are
-// only ever read: sending uses the default alphabet alone.
+// warmCharsets makes every table the codec can reach.
 func warmCharsets() {
 	charsetsOnce.Do(func() {
 		charset.DefaultEncoder()
@@ -47,7 +49,29 @@ func warmCharsets() {
 		// The library has É at 0x1F; 3GPP TS 23.038 §A.2.3 has Ê.
 		portugueseShift = maps.Clone(charset.NewExtDecoder(nliPortuguese))
 		portugueseShift[0x1f] = 'Ê'
+		makeNationalEncoders()
 	})
+}
+
+// makeNationalEncoders turns the decoding tables round; of two septets for one
+// character the lower is sent.
+func makeNationalEncoders() {
+	lockingEncoders, shiftEncoders = make(map[int]charset.Encoder), make(map[int]charset.Encoder)
+	for nli := charset.Start; nli < charset.End; nli++ {
+		lockingEncoders[nli] = turned(charset.NewDecoder(nli))
+		shiftEncoders[nli] = turned(charset.NewExtDecoder(nli))
+	}
+	shiftEncoders[nliPortuguese] = turned(portugueseShift)
+}
+
+func turned(d charset.Decoder) charset.Encoder {
+	e := make(charset.Encoder, len(d))
+	for septet, r := range d {
+		if old, known := e[r]; septet != septetEscape && (!known || septet < old) {
+			e[r] = septet
+		}
+	}
+	return e
 }
 
 // userText is the text part of the user data, still in the alphabet of the

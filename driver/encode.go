@@ -47,11 +47,19 @@ type Text struct {
 	Report   bool          // ask for a status report of every part
 	Validity time.Duration // remaining lifetime; 0 leaves it to the network, below 0 is ErrExpired
 	MaxParts int           // 0 is DefaultMaxParts, never more than 255
+
+	// National are languages of [NationalLanguages] whose shift tables may be
+	// used where they save parts. Not every handset knows them.
+	National []string
+	// Coding is what Measure said of the text before; it is kept to, so that a
+	// text that has begun goes on in the same parts. "" chooses.
+	Coding string
 }
 
 // Encoded is a text ready to be sent.
 type Encoded struct {
 	Encoding string        // "gsm7" or "ucs2"
+	Coding   string        // the same with its national tables, for [Text.Coding]
 	Parts    [][]byte      // TPDUs without service centre address, in order
 	Validity time.Duration // what the network is told: see Encode; 0 is nothing
 }
@@ -59,8 +67,9 @@ type Encoded struct {
 // Encode makes the SMS-SUBMIT TPDUs of a text (3GPP TS 23.040 §9.2.2.2).
 //
 // The GSM 7-bit default alphabet with its extension table is used when it has
-// every character, else UCS2 (UTF-16). Escapes and surrogate pairs are never
-// split between parts. The validity is the longest step of TP-VP that is not
+// every character, else UCS2 (UTF-16); national tables where they are allowed
+// and save parts. Escapes and surrogate pairs are never split between parts,
+// emoji sequences and letters with marks not where that costs no part. The validity is the longest step of TP-VP that is not
 // above the one wanted, and 5 minutes at least.
 //
 // Errors: [ErrBadAddress], [ErrEmptyText], [ErrInvalidUTF8],
@@ -82,11 +91,14 @@ func Encode(t Text) (Encoded, error) {
 		template.FirstOctet |= tpdu.FoSRR
 	}
 	effective := setValidity(&template, t.Validity)
-	encoding, parts, err := segment(template, t)
+	cut, err := segment(t)
 	if err != nil {
 		return Encoded{}, err
 	}
-	e := Encoded{Encoding: encoding, Parts: make([][]byte, len(parts)), Validity: effective}
+	parts := cut.tpdus(template, t)
+	coding := cut.coding.String()
+	encoding, _, _ := strings.Cut(coding, ":")
+	e := Encoded{Encoding: encoding, Coding: coding, Parts: make([][]byte, len(parts)), Validity: effective}
 	for i := range parts {
 		if e.Parts[i], err = parts[i].MarshalBinary(); err != nil {
 			return Encoded{}, errEncode // its words may quote the address
@@ -96,51 +108,42 @@ func Encode(t Text) (Encoded, error) {
 }
 
 // Measure tells the encoding of a text and how many parts it makes with an
-// 8-bit reference. Errors are those of [Encode] that concern the text; the cap
-// is 255 parts.
+// 8-bit reference and without national tables. Errors are those of
+// [Text.Measure].
 func Measure(body string) (encoding string, parts int, err error) {
-	warmCharsets()
-	template := tpdu.TPDU{}
-	if err := template.SetSmsType(tpdu.SmsSubmit); err != nil {
-		return "", 0, errEncode
-	}
-	encoding, segments, err := segment(template, Text{Body: body, MaxParts: maxSegments})
-	return encoding, len(segments), err
+	return Text{Body: body}.Measure()
 }
 
-// segment cuts the text of t into copies of the template.
-func segment(template tpdu.TPDU, t Text) (encoding string, parts []tpdu.TPDU, err error) {
+// Measure tells how a text is coded, for Coding, and how many parts it makes.
+// Body, Wide, National and Coding count. Errors are those of [Encode] that
+// concern the text; the cap is 255 parts.
+func (t Text) Measure() (coding string, parts int, err error) {
+	warmCharsets()
+	t.MaxParts = maxSegments
+	cut, err := segment(t)
+	var long *TooLongError
+	if err != nil && !errors.As(err, &long) {
+		return "", 0, err
+	}
+	return cut.coding.String(), len(cut.parts), err
+}
+
+// segment codes and cuts the text of t.
+func segment(t Text) (segments, error) {
 	body, err := sendable(t.Body)
 	if err != nil {
-		return "", nil, err
+		return segments{}, err
 	}
-	ud, _, alphabet := tpdu.EncodeUserData([]byte(body)) // no options: no national tables
-	encoding = encodingGSM7
-	if alphabet == tpdu.AlphaUCS2 {
-		encoding = encodingUCS2
-		template.DCS = tpdu.DcsUCS2Data
-	}
-	if t.Wide {
-		parts = template.Segment(ud, tpdu.WithConcatRef(reference(uint16(t.Ref))), tpdu.With16BitConcatRef)
-	} else {
-		parts = template.Segment(ud, tpdu.WithConcatRef(reference(uint8(t.Ref))))
-	}
+	cut := choose(t, body)
 	most := t.MaxParts
 	if most <= 0 {
 		most = DefaultMaxParts
 	}
-	if most = min(most, maxSegments); len(parts) > most {
-		return encoding, nil, &TooLongError{Parts: len(parts), Max: most}
+	if most = min(most, maxSegments); len(cut.parts) > most {
+		return segments{coding: cut.coding}, &TooLongError{Parts: len(cut.parts), Max: most}
 	}
-	return encoding, parts, nil
+	return cut, nil
 }
-
-// reference hands the library the caller's reference instead of a counter that
-// would start at 1 for every text.
-type reference int
-
-// Count implements tpdu.Counter.
-func (r reference) Count() int { return int(r) }
 
 // sendable returns the text with tabs as spaces, or why it cannot be sent. An
 // escape would change the character after it, so it is refused like every

@@ -283,6 +283,7 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 	}
 	enc, err := driver.Encode(driver.Text{
 		To: c.m.To, Body: c.text, Ref: c.m.Reference, Wide: c.m.Wide, Report: c.m.Report, Validity: left, MaxParts: len(c.m.Parts),
+		National: l.g.o.National, Coding: c.m.Encoding,
 	})
 	if err != nil || c.part < 1 || c.part > len(enc.Parts) {
 		return 0, &driver.SendError{Fate: driver.Refused, Code: "encode", Class: driver.Permanent, Err: err}

@@ -127,6 +127,8 @@ type Options struct {
 	MaxQueued           int
 	TTL, Keep, KeepText time.Duration
 	MaxParts            int
+	National            []string // languages whose tables may save parts; see driver.Text
+	WideReferences      bool     // long messages are numbered with 16 bits
 	OnUnknown           string
 	Report              bool
 	OTP                 OTPOptions

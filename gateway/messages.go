@@ -75,6 +75,7 @@ func (g *Gateway) readMessage(ctx context.Context, id string) (MessageView, erro
 // and the lines it may go by, asked for or chosen.
 func viewMessage(tx store.Tx, m *store.Message) (MessageView, error) {
 	v := MessageView{Message: *m}
+	v.Encoding = alphabet(m.Encoding)
 	if len(v.Via) == 0 && v.Route != "" {
 		v.Via = strings.Split(v.Route, ",")
 	}

@@ -77,6 +77,7 @@ func (g *Gateway) CreateMessage(ctx context.Context, r Request, in NewMessage) (
 // another look at the store.
 func acceptedView(m *store.Message) MessageView {
 	v := MessageView{Message: *m, Text: m.Text, HasText: true}
+	v.Encoding = alphabet(m.Encoding)
 	v.Message.Text = ""
 	if len(v.Via) == 0 && v.Route != "" {
 		v.Via = strings.Split(v.Route, ",")
@@ -149,7 +150,7 @@ func (g *Gateway) newMessage(c Caller, in NewMessage) (*store.Message, error) {
 		ID: newID("msg_", now), Key: c.Key, To: to, Text: in.Text, Encoding: encoding, Priority: priority,
 		Route: routeOf(via), Via: dedupe(in.Via), State: store.Queued, Rev: 1, Report: g.o.Report, OnUnknown: g.o.OnUnknown,
 		Ref: in.Ref, Metadata: in.Metadata, CreatedAt: now, NotBefore: now, Simulated: g.onlySimulated(),
-		Parts: make([]store.Part, parts),
+		Parts: make([]store.Part, parts), Wide: g.o.WideReferences && parts > 1,
 	}
 	for i := range m.Parts {
 		m.Parts[i] = store.Part{Index: i + 1, State: store.Queued, Reference: -1, Status: -1}
@@ -188,9 +189,9 @@ func (g *Gateway) schedule(m *store.Message, in NewMessage, now time.Time, wrong
 	m.DeadlineAt = m.NotBefore.Add(ttl).Truncate(time.Microsecond)
 }
 
-// measure says how a text is encoded and in how many parts it goes.
+// measure says how a text is encoded, with its national tables, and in how many parts it goes.
 func (g *Gateway) measure(text string) (string, int, error) {
-	encoding, parts, err := driver.Measure(text)
+	encoding, parts, err := driver.Text{Body: text, Wide: g.o.WideReferences, National: g.o.National}.Measure()
 	switch {
 	case errors.Is(err, driver.ErrEmptyText):
 		return "", 0, invalid("/text", "the text is empty")
@@ -201,6 +202,13 @@ func (g *Gateway) measure(text string) (string, int, error) {
 		return "", 0, &Error{Code: TextTooLong, Detail: d, Fields: []FieldError{{Pointer: "/text", Detail: d}}}
 	}
 	return encoding, parts, nil
+}
+
+// alphabet is the encoding without the tables of a language, which are kept to
+// send the rest of a text as its beginning.
+func alphabet(coding string) string {
+	name, _, _ := strings.Cut(coding, ":")
+	return name
 }
 
 func parsePriority(s string) (int, error) {

@@ -282,7 +282,7 @@ func gatewayOptions(cfg configs.Config, log *slog.Logger) gateway.Options {
 		Version: fullVersion(), Site: site(cfg), Region: cfg.DefaultRegion,
 		Allow: cfg.Limits.Allow, Deny: cfg.Limits.Deny, KeyMinute: cfg.Limits.PerKey.Minute, KeyDay: cfg.Limits.PerKey.Day,
 		MaxQueued: cfg.Limits.Queued, TTL: time.Duration(cfg.Messages.TTL), Keep: time.Duration(cfg.Messages.Keep),
-		KeepText: time.Duration(cfg.Messages.KeepText), MaxParts: cfg.Messages.MaxParts, OnUnknown: cfg.Messages.OnUnknown,
+		KeepText: time.Duration(cfg.Messages.KeepText), MaxParts: cfg.Messages.MaxParts, National: cfg.Messages.National, WideReferences: cfg.Messages.Wide, OnUnknown: cfg.Messages.OnUnknown,
 		Report: cfg.Messages.Report, InboundKeep: time.Duration(cfg.Inbound.Keep), Reassembly: time.Duration(cfg.Inbound.Reassembly),
 		StorageMax: int64(cfg.Storage.Max) - int64(cfg.Storage.Max)/streamShare, Reserve: int64(cfg.Storage.Reserve), Grace: grace, Hook: hook, Log: log,
 		FreeSpace: func() (int64, error) { return freeSpace(cfg.DataDir) },

@@ -53,12 +53,14 @@ func gsm7Encode(text string) ([]byte, bool) {
 // gsm7Decode gives the text of septets. An unknown extension is shown as the
 // character of the basic table, as 23.038 §6.2.1.1 asks; a lone escape at the
 // end as a space.
-func gsm7Decode(septets []byte) string {
+func gsm7Decode(septets []byte) string { return tables{}.decode(septets) }
+
+func (t tables) decode(septets []byte) string {
 	out := make([]byte, 0, len(septets)+8)
 	for i := 0; i < len(septets); i++ {
 		c := septets[i] & 0x7F
 		if c != gsm7Escape {
-			out = utf8.AppendRune(out, gsm7Basic[c])
+			out = utf8.AppendRune(out, t.basic(c))
 			continue
 		}
 		i++
@@ -67,13 +69,13 @@ func gsm7Decode(septets []byte) string {
 			break
 		}
 		c = septets[i] & 0x7F
-		switch r, ok := gsm7Extension[c]; {
+		switch r, ok := t.extension(c); {
 		case ok:
 			out = utf8.AppendRune(out, r)
 		case c == gsm7Escape:
 			out = append(out, ' ')
 		default:
-			out = utf8.AppendRune(out, gsm7Basic[c])
+			out = utf8.AppendRune(out, t.basic(c))
 		}
 	}
 	return string(out)

@@ -57,14 +57,15 @@ type concat struct {
 // userData takes user data apart for display.
 func userData(dcs byte, udhi bool, udl int, ud []byte) (text string, c *concat) {
 	header := 0
+	var t tables
 	if udhi && len(ud) > 0 {
 		header = min(1+int(ud[0]), len(ud))
-		c = parseConcat(ud[1:header])
+		c, t = parseConcat(ud[1:header]), findTables(ud[1:header])
 	}
 	switch alphabetOf(dcs) {
 	case alphabetGSM7:
 		skip := (header*8 + 6) / 7
-		return gsm7Decode(gsm7Unpack(ud[header:], skip*7-header*8, max(udl-skip, 0))), c
+		return t.decode(gsm7Unpack(ud[header:], skip*7-header*8, max(udl-skip, 0))), c
 	case alphabetUCS2:
 		return decodeUTF16(ud[header:]), c
 	}
