@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -202,7 +203,7 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 		if l.current != nil && (m == nil || m.Priority != store.PriorityOTP) {
 			c, next, err := l.intend(tx, l.current, now)
 			if errors.Is(err, store.ErrNotFound) {
-				continue // it was erased; intend has let go of it
+				continue // it was erased, or has ended; intend has let go of it
 			}
 			return c, next, err
 		}
@@ -231,7 +232,11 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 			return nil, time.Time{}, err
 		}
 		if won {
-			return l.intend(tx, m, now)
+			c, next, err := l.intend(tx, m, now)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // it has ended: its text cannot be read
+			}
+			return c, next, err
 		}
 	}
 }
@@ -257,6 +262,11 @@ func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, tim
 		}
 	}
 	text, err := tx.MessageText(m.ID)
+	if errors.Is(err, store.ErrUnreadable) {
+		l.log.Error("a message ends: its text cannot be read from the store; is the disk well, and seal.key the one of this data?", "msg", m.ID)
+		_, err = l.g.end(tx, m, []State{store.Sending}, store.Failed, "text-unreadable", "its sealed text cannot be read from the store: send it anew")
+		err = cmp.Or(err, store.ErrNotFound)
+	}
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -84,7 +84,10 @@ func viewMessage(tx store.Tx, m *store.Message) (MessageView, error) {
 	}
 	var err error
 	v.Text, err = tx.MessageText(m.ID)
-	v.HasText = true
+	v.HasText = err == nil
+	if errors.Is(err, store.ErrUnreadable) { // all else that is known of it is
+		err = nil
+	}
 	return v, err
 }
 

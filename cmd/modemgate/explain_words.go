@@ -79,6 +79,7 @@ var ownErrors = map[string]string{
 	"expired":         "its deadline passed",
 	"stopped":         "modemgate was stopped while it was being sent",
 	"encode":          "the text cannot be encoded",
+	"text-unreadable": "its text could not be read from the store",
 	"internal":        "an error inside; the log of the daemon has more",
 	"sim-changed":     "the SIM that sent the first parts is no longer in this line",
 	"no-such-line":    "the line it was to go by is no longer configured",

@@ -16,8 +16,8 @@ const SealKeySize = 32
 // values under one key (NIST SP 800-38D §8.3).
 const sealFormat = 1
 
-// errSeal says nothing about the value on purpose.
-var errSeal = errors.New("a sealed value cannot be opened: the key in the data directory is not the one it was sealed with, or the value was moved or damaged")
+// ErrUnreadable is a sealed value that cannot be opened. It says nothing about the value on purpose.
+var ErrUnreadable = errors.New("a sealed value cannot be opened: the key in the data directory is not the one it was sealed with, or the value was moved or damaged")
 
 // sealer seals values for their place: table, column and row are
 // authenticated with each, so that none can stand in for another.
@@ -55,11 +55,11 @@ func (s *sealer) open(place string, sealed []byte) ([]byte, error) {
 	}
 	n := 1 + s.aead.NonceSize()
 	if len(sealed) < n || sealed[0] != sealFormat {
-		return nil, errSeal
+		return nil, ErrUnreadable
 	}
 	plain, err := s.aead.Open(nil, sealed[1:n], sealed[n:], []byte(place))
 	if err != nil {
-		return nil, errSeal
+		return nil, ErrUnreadable
 	}
 	return plain, nil
 }

@@ -142,7 +142,7 @@ func (s *sqliteStore) checkSealKey(c *conn) error {
 	}
 	sealed, err := hex.DecodeString(word)
 	if err != nil {
-		return errSeal
+		return ErrUnreadable
 	}
 	_, err = s.seal.open(sealCheck, sealed)
 	return err
