@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/modemgate/modemgate/configs"
 )
 
 func fileHolds(t *testing.T, path, text string) bool {
@@ -220,3 +224,20 @@ func hashOf(name string) string {
 }
 
 func escaped(from string) string { return url.QueryEscape(from) }
+
+// What a daemon that was killed has told of its address is not left standing
+// by one that has none to tell.
+func TestAnOldNATSAddressIsRemoved(t *testing.T) {
+	t.Parallel()
+	var told string
+	s := newStation(t, func(c *configs.Config) {
+		c.NATS.Listen, told = "", filepath.Join(c.DataDir, natsAddrName)
+		if err := errors.Join(os.Mkdir(c.DataDir, 0o700), os.WriteFile(told, []byte("127.0.0.1:1\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, err := os.Stat(told); !os.IsNotExist(err) {
+		t.Errorf("the old address stands: %v", err)
+	}
+	s.stop()
+}

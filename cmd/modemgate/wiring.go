@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -180,13 +181,50 @@ func (a *app) openBus(ctx context.Context, secrets gateway.Secrets, authenticate
 		defer cancel()
 		return bus.Close(ctx)
 	})
-	if addr := bus.Addr(); addr != "" {
-		a.log.Info("NATS listens", "addr", addr)
-		path := filepath.Join(a.cfg.DataDir, "nats.addr")
-		a.defers("nats.addr", func() error { return os.Remove(path) })
-		return writeAddr(path, addr)
+	path := filepath.Join(a.cfg.DataDir, natsAddrName)
+	a.defers(natsAddrName, func() error { return gone(os.Remove(path)) })
+	if bus.Addr() == "" { // what a daemon that was killed has left is wrong now
+		return gone(os.Remove(path))
+	}
+	return a.tellNATS(path)
+}
+
+// natsAddrName is the file that tells other programs where NATS listens.
+const natsAddrName = "nats.addr"
+
+func (a *app) tellNATS(path string) error {
+	addr := a.bus.Addr()
+	a.log.Info("NATS listens", "addr", addr)
+	return writeAddr(path, addr)
+}
+
+// awaitNATS tells where NATS listens when that was not known at the start: its
+// port was taken, or the disk was full.
+func (a *app) awaitNATS(ctx context.Context, every time.Duration) error {
+	if n := a.cfg.NATS; n.URL != "" || n.Listen == "" || a.bus.Addr() != "" {
+		return nil
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for a.bus.Addr() == "" {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	if err := a.tellNATS(filepath.Join(a.cfg.DataDir, natsAddrName)); err != nil {
+		a.log.Warn("cannot write where NATS listens", "err", err)
 	}
 	return nil
+}
+
+// gone is the error of removing a file that need not be there.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // openLines makes the lines: simulated ones with their network, or those of
@@ -246,6 +284,7 @@ func (a *app) run(ctx context.Context) error {
 		group.Go(func() error { return a.adopt(work) })
 	}
 	group.Go(func() error { return notifySystemd(work, a.gw.Alive) })
+	group.Go(func() error { return a.awaitNATS(work, time.Second) })
 	if addr := a.api.Addr(); addr != nil {
 		a.log.Info("modemgate is ready", "api", addr.String(), "data_dir", a.cfg.DataDir, "lines", len(a.cfg.Modems.Names()), "version", fullVersion())
 	}
