@@ -115,6 +115,11 @@ func TestKillAtRandomUnderLoad(t *testing.T) {
 	l.begin(seed)
 	for i := range n {
 		d := r.now()
+		r.must("there is load", func() bool { // on a slow machine a life can be short
+			l.books.mu.Lock()
+			defer l.books.mu.Unlock()
+			return len(l.books.posts) > i && len(l.books.letters) > i
+		})
 		time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond) // the moment of death is random
 		d.kill()
 		if m := r.net.Modems()[i%2]; rng.IntN(3) == 0 { // what it was about to say is lost
@@ -130,9 +135,6 @@ func TestKillAtRandomUnderLoad(t *testing.T) {
 	r.serving()
 	r.checkAll()
 	t.Logf("%d kills, seed %d: %s", n, seed, l.sum())
-	if len(r.books.posts) < n || len(r.books.letters) < n {
-		t.Error("there was hardly any load")
-	}
 	r.quit()
 }
 
