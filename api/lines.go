@@ -53,9 +53,10 @@ type identity struct {
 }
 
 type storage struct {
-	Memory string `json:"memory"`
-	Used   int    `json:"used"`
-	Total  int    `json:"total"`
+	Memory  string `json:"memory"`
+	Used    int    `json:"used"`
+	Total   int    `json:"total"`
+	Foreign int    `json:"foreign,omitempty"`
 }
 
 // counters count SMS parts, from the start of the daemon except PartsToday.

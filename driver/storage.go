@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 var quotedName = regexp.MustCompile(`"([A-Z]{2})"`)
@@ -93,7 +94,8 @@ func (m *Modem) choose(memory string) (used int, err error) {
 		fmt.Sprintf(`%q,%[1]q`, memory), fmt.Sprintf(`%q,%q`, memory, m.resting), fmt.Sprintf(`%q`, memory),
 	}
 	forms = forms[max(0, 2*(3-m.cpmsArgs())):]
-	if known, ok := m.selects[memory]; ok {
+	known, sure := m.selects[memory]
+	if sure {
 		forms = []string{known}
 	}
 	for _, form := range forms {
@@ -101,7 +103,13 @@ func (m *Modem) choose(memory string) (used int, err error) {
 		if err != nil && codeOf(err) == "" {
 			return -1, err
 		}
-		if err != nil {
+		if err == nil && !sure {
+			sure, err = m.isSelected(memory)
+			if err != nil && codeOf(err) == "" {
+				return -1, err
+			}
+		}
+		if err != nil || !sure {
 			continue
 		}
 		m.selects[memory], m.current = form, memory
@@ -111,7 +119,24 @@ func (m *Modem) choose(memory string) (used int, err error) {
 		}
 		return -1, nil
 	}
+	m.current = "" // some form may have selected something
 	return -1, fmt.Errorf("storage %s cannot be selected", memory)
+}
+
+// isSelected reads back what was selected: some modems say OK and stay where
+// they were. One that cannot say is believed.
+func (m *Modem) isSelected(memory string) (bool, error) {
+	lines, err := m.s.do("+CPMS?")
+	if err != nil {
+		if codeOf(err) == "" {
+			return false, err
+		}
+		return true, nil
+	}
+	for _, f := range answers(lines, "+CPMS:", 3) {
+		return strings.HasPrefix(f[0], memory), nil
+	}
+	return true, nil
 }
 
 // cpmsArgs is how many parameters AT+CPMS= takes at most.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -25,19 +26,18 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 	if err != nil {
 		return l.stillAlive(ctx, m, "the SIM cannot be read", err)
 	}
-	for i, s := range list {
-		if s.Status == 2 || s.Status == 3 {
-			continue // a draft or a sent SMS of somebody else
-		}
-		if alreadyTaken(list[:i], s) {
+	in := l.sorted(list)
+	for i, a := range in {
+		if alreadyTaken(in[:i], a) {
 			// Equal PDUs of one listing were stored together with the first.
-		} else if err := l.take1(ctx, s, copies(list, s)); err != nil {
+		} else if err := l.take1(ctx, a.decoded, copies(in, a)); err != nil {
 			l.drainLater(err)
 			return nil
 		}
 		l.waiting = nil
 		l.g.o.Hook("inbox:stored")
-		if err := m.Delete(ctx, s.Slot); err != nil {
+		if err := m.Delete(ctx, a.stored.Slot); err != nil {
+			l.stuckIn(a.stored.Slot.Memory)
 			// It is stored, and known when it is listed again; the others go on.
 			if err := l.stillAlive(ctx, m, "a stored SMS cannot be deleted from the SIM", err); err != nil || ctx.Err() != nil {
 				return err
@@ -47,6 +47,12 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 		l.g.o.Hook("inbox:deleted")
 	}
 	return nil
+}
+
+// arrival is a message of a listing that came in.
+type arrival struct {
+	stored  driver.Stored
+	decoded driver.Decoded
 }
 
 // drainLater has the SIM read again in a while. One such wait is enough, and
@@ -84,21 +90,16 @@ func (l *line) stillAlive(ctx context.Context, m Modem, what string, err error) 
 	return nil
 }
 
-func alreadyTaken(before []driver.Stored, s driver.Stored) bool {
-	for _, b := range before {
-		if b.PDU == s.PDU && b.Status != 2 && b.Status != 3 {
-			return true
-		}
-	}
-	return false
+func alreadyTaken(before []arrival, a arrival) bool {
+	return slices.ContainsFunc(before, func(b arrival) bool { return b.stored.PDU == a.stored.PDU })
 }
 
 // copies counts the equal PDUs of a listing: so many messages they are, but for
 // those of a modem that is known to store each twice.
-func copies(list []driver.Stored, s driver.Stored) int {
+func copies(list []arrival, a arrival) int {
 	n := 0
 	for _, o := range list {
-		if o.PDU == s.PDU && o.Status != 2 && o.Status != 3 && !o.Copy {
+		if o.stored.PDU == a.stored.PDU && !o.stored.Copy {
 			n++
 		}
 	}
@@ -106,8 +107,7 @@ func copies(list []driver.Stored, s driver.Stored) int {
 }
 
 // take1 stores one PDU, n times if the listing holds it n times.
-func (l *line) take1(ctx context.Context, s driver.Stored, n int) error {
-	d := driver.Decode(s.PDU, s.Length)
+func (l *line) take1(ctx context.Context, d driver.Decoded, n int) error {
 	if d.Silent {
 		return nil // type 0: acknowledged and dropped, 3GPP TS 23.040 §9.2.3.9
 	}

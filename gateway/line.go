@@ -56,7 +56,9 @@ type line struct {
 	modem    Modem // of the present session, for operators; nil without one
 	identity driver.Identity
 	block    blockade
-	standing string // what was last told of SIM and network, "" after the modem was opened
+	memories map[string]*memory
+	foreign  map[string]int // messages that are not ours, by memory, as last said in the log
+	standing string         // what was last told of SIM and network, "" after the modem was opened
 }
 
 // blockade keeps a line from sending after the network or the SIM refused it
@@ -68,7 +70,7 @@ type blockade struct {
 }
 
 func newLine(g *Gateway, o LineOptions) *line {
-	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1)}
+	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1), memories: map[string]*memory{}}
 	l.heart.beat()
 	l.state = LineStatus{Name: o.Name, State: "starting", Detail: "the modem is being opened and set up", Since: g.started, Simulated: o.Simulated, Port: o.Port, Number: o.Number}
 	return l
@@ -290,6 +292,7 @@ func (l *line) down(err error) {
 	l.state.Restarts++
 	known := l.state.State == state && l.state.Detail == detail
 	l.state.LastError = detail
+	l.standing = ""
 	l.mu.Unlock()
 	if known {
 		return
@@ -335,10 +338,7 @@ func (l *line) listen(ctx context.Context, m Modem) {
 		case driver.SignalLateResult:
 			l.lateResult(s.MR)
 		case driver.SignalFull:
-			l.want.Store(true)
-			l.look.Store(true)
-			l.poke()
-			l.tell(ctx, "storage-full", s.Memory)
+			l.isFull(ctx, s.Memory)
 		case driver.SignalCall, driver.SignalCallEnd:
 			l.isCall(ctx, m, s)
 		}

@@ -62,12 +62,9 @@ func (l *line) refreshStatus(ctx context.Context, m Modem) error {
 	if s.SMSC != "" {
 		l.state.SMSC = s.SMSC
 	}
-	l.state.Storage = nil
-	for _, m := range s.Storage {
-		l.state.Storage = append(l.state.Storage, StorageStatus{m.Name, m.Used, m.Total})
-	}
 	l.mu.Unlock()
 	l.setState(state, detail)
+	l.noteStorage(ctx, s.Storage)
 	switch {
 	case !changed:
 	case state == stateUp:

@@ -129,6 +129,10 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	s := l.state
 	s.Storage = append([]StorageStatus(nil), s.Storage...)
 	block := l.block
+	full := ""
+	if l.standing != "" { // else the modem is not there
+		full = l.storageWords()
+	}
 	s.Recovery = l.recovery
 	s.Recovery.Incidents = slices.Clone(s.Recovery.Incidents)
 	l.mu.Unlock()
@@ -141,13 +145,10 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	case s.State == "up" && now.Before(block.until):
 		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", refusal(block.why), block.until.Format(time.RFC3339))
 	}
-	if s.State == "up" && s.Detail == "" {
-		for _, m := range s.Storage {
-			if m.Total > 0 && m.Used*10 >= m.Total*8 {
-				s.Detail = fmt.Sprintf("the memory %s is %d of %d full", m.Memory, m.Used, m.Total)
-			}
-		}
+	if full != "" && s.Detail != "" {
+		full = "; " + full
 	}
+	s.Detail += full
 	if !c.admin() {
 		s.IMEI, s.ICCID, s.Number = maskID(s.IMEI), maskID(s.ICCID), phone.Mask(s.Number)
 	}

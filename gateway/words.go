@@ -158,9 +158,10 @@ type LineStatus struct {
 
 // StorageStatus is the fill of one SMS memory.
 type StorageStatus struct {
-	Memory string
-	Used   int
-	Total  int
+	Memory  string
+	Used    int
+	Total   int
+	Foreign int // drafts and sent SMS of other programs, which stay
 }
 
 // Status is the state of the whole installation.

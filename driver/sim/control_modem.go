@@ -81,7 +81,10 @@ var modemRoutes = map[string]func(*Modem, *http.Request) (any, error){
 		if err := read(r, &b); err != nil {
 			return nil, err
 		}
-		if !m.StorePDU(b.PDU, b.Length) {
+		if b.Memory != "" && !m.Write(b.Memory, b.Status, b.PDU) {
+			return nil, errors.New("no such memory, no free slot, or no hexadecimal PDU")
+		}
+		if b.Memory == "" && !m.StorePDU(b.PDU, b.Length) {
 			return nil, errors.New("no free slot: delete messages, or clear the fault storage-full")
 		}
 		return nil, nil
@@ -110,6 +113,8 @@ type pduBody struct {
 	To     string `json:"to"`
 	PDU    string `json:"pdu"`
 	Length int    `json:"length"`
+	Memory string `json:"memory"` // with status: written there without a word, see Write
+	Status int    `json:"status"`
 }
 
 func postText(do func(*Modem, string)) func(*Modem, *http.Request) (any, error) {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 )
@@ -179,6 +180,34 @@ func (m *Modem) StorePDU(pdu string, length int) (stored bool) {
 		stored = m.keep(r, noClass)
 	})
 	return stored
+}
+
+// Write puts a message into a memory ("SM", "ME" or "SR") without a word, as
+// another program or the phone itself does: status is its <stat> of 3GPP TS
+// 27.005 §3.1, 2 for a draft and 3 for one that was sent. It gives false if
+// there is no such memory or no free slot.
+func (m *Modem) Write(memory string, status int, pdu string) (stored bool) {
+	m.call(func() {
+		b, err := hex.DecodeString(pdu)
+		if err != nil || !slices.Contains([]string{"SM", "ME", "SR"}, memory) {
+			return
+		}
+		r := &record{state: status, raw: pdu}
+		if _, tpdu, err := splitSCA(b); err == nil {
+			r.tpdu = tpdu
+		}
+		_, stored = m.memory(memory).add(r)
+	})
+	return stored
+}
+
+// EraseAll empties a memory ("SM", "ME" or "SR") without a word, as the phone
+// itself does.
+func (m *Modem) EraseAll(memory string) {
+	m.call(func() {
+		clear(m.memory(memory).slots)
+		m.memoryFreed()
+	})
 }
 
 // fields are what text mode shows of a record.
