@@ -222,6 +222,7 @@ func (f *fake) Line(_ context.Context, r gateway.Request, name string) (gateway.
 func (f *fake) PauseLine(_ context.Context, r gateway.Request, name string) (gateway.LineStatus, error) {
 	l := frontLine
 	l.State, l.Paused = "paused", true
+	l.Balance = gateway.BalanceStatus{Amount: 3.2, At: began, Low: true, Error: "the network gave no answer in time"}
 	return l, f.note("PauseLine", r, name)
 }
 

@@ -32,6 +32,7 @@ type line struct {
 	Simulated    bool      `json:"simulated"`
 	Port         string    `json:"port,omitempty"`
 	Identity     identity  `json:"identity"`
+	Balance      *credit   `json:"balance,omitempty"`
 	Operator     string    `json:"operator,omitempty"`
 	Registration string    `json:"registration,omitempty"`
 	SignalDBM    int       `json:"signal_dbm,omitempty"`
@@ -50,6 +51,14 @@ type identity struct {
 	Model        string `json:"model,omitempty"`
 	Revision     string `json:"revision,omitempty"`
 	SMSC         string `json:"smsc,omitempty"`
+}
+
+// credit is what the operator of the SIM said that is left.
+type credit struct {
+	Amount float64 `json:"amount"`
+	AsOfAt *stamp  `json:"as_of_at"`
+	Low    bool    `json:"low"`
+	Error  string  `json:"error,omitempty"`
 }
 
 type storage struct {
@@ -227,7 +236,7 @@ func lineBody(l gateway.LineStatus) line {
 			Number: l.Number, IMEI: l.IMEI, ICCID: l.ICCID, Manufacturer: l.Manufacturer, Model: l.Model,
 			Revision: l.Revision, SMSC: l.SMSC,
 		},
-		Operator: l.Operator, Registration: l.Registration, SignalDBM: l.SignalDBM,
+		Balance: creditBody(l.Balance), Operator: l.Operator, Registration: l.Registration, SignalDBM: l.SignalDBM,
 		Storage: each(l.Storage, func(m gateway.StorageStatus) storage { return storage(m) }),
 		Counters: counters{
 			Sent: l.Sent, Failed: l.Failed, Unknown: l.Unknown, Received: l.Received, Restarts: l.Restarts,
@@ -254,4 +263,12 @@ func recoveryBody(r gateway.RecoveryStatus) *recovery {
 
 func queueBody(q gateway.QueueStatus) queue {
 	return queue{OTP: q.OTP, High: q.High, Normal: q.Normal, Low: q.Low, Held: q.Held, OldestAt: stampOrNull(q.OldestAt)}
+}
+
+// creditBody is nil for a line that does not ask.
+func creditBody(b gateway.BalanceStatus) *credit {
+	if b == (gateway.BalanceStatus{}) {
+		return nil
+	}
+	return &credit{Amount: b.Amount, AsOfAt: stampOrNull(b.At), Low: b.Low, Error: b.Error}
 }

@@ -22,7 +22,7 @@ var wireTypes = map[string]any{
 	"Inbound": inbound{}, "InboundPage": page[inbound]{}, "Cursor": cursor{},
 	"Line": line{}, "Identity": identity{}, "Storage": storage{}, "Counters": counters{}, "LinePage": page[line]{},
 	"Recovery": recovery{}, "Incident": incident{}, "ResetLine": resetLine{},
-	"ATCommand": atCommand{}, "ATAnswer": atAnswer{}, "TraceLine": traceLine{}, "TracePage": page[traceLine]{},
+	"Credit": credit{}, "ATCommand": atCommand{}, "ATAnswer": atAnswer{}, "TraceLine": traceLine{}, "TracePage": page[traceLine]{},
 	"USSDStep": ussdStep{}, "USSDAnswer": ussdAnswer{},
 	"Queue": queue{}, "Status": status{}, "NATSStatus": natsStatus{}, "StoreStatus": storeStatus{},
 	"SimText": simText{}, "SimPage": page[simText]{}, "SimSend": simSend{}, "SimSent": simSent{},

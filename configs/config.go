@@ -29,6 +29,7 @@ type Config struct {
 	NATS          NATS     `yaml:"nats"`
 	InsecureLAN   bool     `yaml:"insecure_lan"` // allows listeners beyond this host without TLS
 	Modems        Modems   `yaml:"modems"`
+	Alerts        Alerts   `yaml:"alerts"`
 	Limits        Limits   `yaml:"limits"`
 	Messages      Messages `yaml:"messages"`
 	OTP           OTP      `yaml:"otp"`
@@ -67,6 +68,7 @@ type Modems struct {
 	Simulate      int      `yaml:"simulate"`       // number of simulated modems
 	SubmitTimeout Duration `yaml:"submit_timeout"` // how long +CMGS may take
 	PowerCycle    []string `yaml:"power_cycle"`    // command that takes a modem's power and gives it back
+	Calls         string   `yaml:"calls"`          // what becomes of a call: reject or ignore
 	List          []Line   `yaml:"list"`
 	Routes        []Route  `yaml:"routes"`
 }
@@ -107,6 +109,9 @@ type Line struct {
 
 	PowerCycle []string   `yaml:"power_cycle,omitempty"` // instead of that of Modems
 	Limits     LineLimits `yaml:"limits"`
+
+	Balance   Balance  `yaml:"balance,omitempty"`
+	KeepAlive Duration `yaml:"keep_alive,omitempty"` // text itself when nothing was sent for so long; 0: never
 }
 
 // LineLimits bound what one line sends, in SMS parts.
@@ -190,7 +195,8 @@ func Default() Config {
 		DataDir: "/var/lib/modemgate",
 		API:     API{Listen: "127.0.0.1:8080"},
 		NATS:    NATS{Listen: "127.0.0.1:4222"},
-		Modems:  Modems{SubmitTimeout: Duration(150 * time.Second)},
+		Modems:  Modems{SubmitTimeout: Duration(150 * time.Second), Calls: CallsReject},
+		Alerts:  Alerts{After: Duration(10 * time.Minute)},
 		Limits:  Limits{PerKey: KeyLimits{Minute: 600, Day: 10000}, Queued: 10000},
 		Messages: Messages{
 			TTL: Duration(24 * time.Hour), Keep: Duration(720 * time.Hour), KeepText: Duration(24 * time.Hour),

@@ -52,6 +52,7 @@ func TestExampleInComments(t *testing.T) {
 		Name: "front", Port: "/dev/serial/by-id/usb-HUAWEI_Technology_HUAWEI_Mobile-if03-port0",
 		Number: "+447700900001", PINFile: "/etc/modemgate/front.pin", SMSC: "+447700900000", Limits: DefaultLineLimits(),
 		PowerCycle: []string{"uhubctl", "-l", "1-1", "-p", "2", "-a", "cycle"},
+		KeepAlive:  Duration(30 * day), Balance: Balance{Code: "*100#", Pattern: "balance is ([0-9.,]+)", Every: Duration(day), Below: 5},
 	}}
 	if !reflect.DeepEqual(c.Modems.List, want) {
 		t.Errorf("list is %+v, want %+v", c.Modems.List, want)

@@ -30,6 +30,7 @@ func (c Config) check() faults {
 	v.nats(c.NATS)
 	v.modems(c.Modems)
 	v.routes(c.Modems)
+	v.alerts(c.Alerts)
 	v.limits(c.Limits)
 	v.messages(c.Messages)
 	v.otp(c.OTP)

@@ -35,6 +35,7 @@ func (v *checks) modems(m Modems) {
 	// 3GPP TS 27.005 gives no figure; network and SIM timers add up to minutes.
 	v.span("modems.submit_timeout", m.SubmitTimeout, time.Minute, 5*time.Minute)
 	v.command("modems.power_cycle", m.PowerCycle)
+	v.oneOf("modems.calls", m.Calls, CallsReject, CallsIgnore)
 	names, devices := map[string]string{}, map[string]string{}
 	for i, l := range m.List {
 		path := fmt.Sprintf("modems.list[%d]", i)
@@ -53,6 +54,7 @@ func (v *checks) modems(m Modems) {
 		v.command(path+".power_cycle", l.PowerCycle)
 		v.count(path+".limits.per_minute", l.Limits.PerMinute, maxCount)
 		v.count(path+".limits.per_day", l.Limits.PerDay, maxCount)
+		v.upkeep(path, l)
 	}
 }
 

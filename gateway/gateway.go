@@ -78,8 +78,10 @@ type LineOptions struct {
 	Roaming   bool   // send in foreign networks too
 	Rescue    Rescue // what else can be done for its modem
 
-	AcceptCalls bool          // let calls ring; else they are rejected
-	Trace       *driver.Trace // what Open traces to; nil: none
+	Balance     *BalanceOptions // nil: the credit of the SIM is not asked for
+	KeepAlive   time.Duration   // the SIM texts itself when it sent nothing for so long; 0: never
+	AcceptCalls bool            // let calls ring; else they are rejected
+	Trace       *driver.Trace   // what Open traces to; nil: none
 
 	// Open opens the modem of the line. An error that wraps
 	// [driver.ErrNoPort] means that it is not plugged in, a [*MismatchError]
@@ -143,6 +145,8 @@ type Options struct {
 	Sweep               time.Duration         // between two looks at deadlines, which bounds how late they are noticed; 0: 2 s
 	Grace               time.Duration         // for late answers after a start; 0: 60 s
 	Recovery            RecoveryOptions
+	Alerts              AlertOptions
+	Upkeep              time.Duration      // how often the upkeep of SIMs is looked at; 0: 1 min
 	Hook                func(point string) // for tests; may be nil
 	Log                 *slog.Logger
 }
@@ -323,6 +327,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	work.Go(func() error { return g.sweep(workCtx) })
 	work.Go(func() error { return g.keepTidy(workCtx) })
 	work.Go(func() error { return g.checkpoints(workCtx) })
+	work.Go(func() error { return g.alert(workCtx) })
+	work.Go(func() error { return g.upkeep(workCtx) })
 	err := work.Wait()
 	g.noteTime(context.WithoutCancel(ctx), 0)
 	g.flushEvents(2 * time.Second)

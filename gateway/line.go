@@ -35,8 +35,9 @@ type line struct {
 	look atomic.Bool   // the modem is to be asked for its state
 
 	heart      heart
-	submitted  atomic.Bool // a CMGS was written since the port was opened
-	unanswered atomic.Bool // the store may have submissions of the SIM that nothing was heard of
+	submitted  atomic.Bool  // a CMGS was written since the port was opened
+	sentAt     atomic.Int64 // when the network last took a part, unix ns; 0: not since the start
+	unanswered atomic.Bool  // the store may have submissions of the SIM that nothing was heard of
 
 	// Owned by keep.
 	told    bool           // it was woken and has not looked at the queue since
@@ -53,6 +54,7 @@ type line struct {
 	mu       sync.Mutex
 	state    LineStatus
 	recovery RecoveryStatus
+	balance  BalanceStatus
 	modem    Modem // of the present session, for operators; nil without one
 	identity driver.Identity
 	block    blockade

@@ -21,6 +21,7 @@ type metrics struct {
 	recovery *prometheus.CounterVec
 	lastIn   *prometheus.GaugeVec
 	calls    *prometheus.CounterVec
+	alerts   *prometheus.CounterVec
 
 	mu    sync.Mutex
 	lines map[string]*lineCounters
@@ -41,9 +42,10 @@ func newMetrics(g *Gateway) *metrics {
 	m.otp = counter("modemgate_otp_total", "One-time passwords by what happened: created, resent, approved, wrong, blocked, expired, canceled, failed, locked.", "result")
 	m.inbound = counter("modemgate_inbound_total", "Received SMS.", "line")
 	m.recovery = counter("modemgate_recovery_total", "Steps taken for modems that did not work, by what came of them.", "line", "step", "result")
+	m.alerts = counter("modemgate_alerts_total", "Times that the operator was told of a line by SMS.", "line")
 	m.calls = counter("modemgate_calls_total", "Calls that came in.", "line")
 	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
-	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m)
+	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.alerts, m)
 	return m
 }
 
@@ -105,13 +107,14 @@ var (
 	descQueue   = desc("queue_messages", "Messages that wait to be sent.", "priority")
 	descOldest  = desc("queue_oldest_seconds", "Age of the oldest message that waits.")
 	descStorage = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line.", "line")
+	descCredit  = desc("line_balance", "Credit of the SIM as its operator told it last.", "line")
 	descOutbox  = desc("outbox_events", "Events that wait to be published.")
 	descCommit  = desc("store_commit_seconds", "Time spent in durable commits.")
 )
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descOutbox, descCommit} {
+	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descCredit, descOutbox, descCommit} {
 		ch <- d
 	}
 }
@@ -125,13 +128,16 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range m.g.lines() {
 		ok, _ := l.ready(now)
 		l.mu.Lock()
-		name, state, storage, signal := l.o.Name, l.state.State, l.state.Storage, l.state.SignalDBM
+		name, state, storage, signal, credit := l.o.Name, l.state.State, l.state.Storage, l.state.SignalDBM, l.balance
 		l.mu.Unlock()
 		if signal != 0 {
 			gauge(descSignal, float64(signal), name)
 		}
 		gauge(descUp, bit(ok), name)
 		gauge(descState, 1, name, state)
+		if !credit.At.IsZero() {
+			gauge(descCredit, credit.Amount, name)
+		}
 		fill := 0.0
 		for _, s := range storage {
 			if s.Total > 0 {

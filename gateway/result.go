@@ -61,6 +61,7 @@ func (l *line) learn(c *claim, fate string, sendErr error) {
 	var se *driver.SendError
 	switch {
 	case sendErr == nil:
+		l.sentAt.Store(l.g.clock.now().UnixNano())
 		l.unanswered.Store(false)
 		l.unblock()
 		l.log.Debug("the network took a part", "msg", c.m.ID, "part", c.part)

@@ -133,7 +133,7 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	if l.standing != "" { // else the modem is not there
 		full = l.storageWords()
 	}
-	s.Recovery = l.recovery
+	s.Recovery, s.Balance = l.recovery, l.balance
 	s.Recovery.Incidents = slices.Clone(s.Recovery.Incidents)
 	l.mu.Unlock()
 	l.g.metrics.counters(&s)
@@ -149,6 +149,9 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 		full = "; " + full
 	}
 	s.Detail += full
+	if s.State == "up" && s.Detail == "" && s.Balance.Low {
+		s.Detail = fmt.Sprintf("the credit of the SIM is low, %s: top it up", formatAmount(s.Balance.Amount))
+	}
 	if !c.admin() {
 		s.IMEI, s.ICCID, s.Number = maskID(s.IMEI), maskID(s.ICCID), phone.Mask(s.Number)
 	}

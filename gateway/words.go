@@ -154,6 +154,7 @@ type LineStatus struct {
 	PartsToday   int // counted against limits.per_day
 	LastError    string
 	Recovery     RecoveryStatus
+	Balance      BalanceStatus
 }
 
 // StorageStatus is the fill of one SMS memory.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -241,7 +243,8 @@ func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 	log, trace := a.log.With("line", l.Name), new(driver.Trace)
 	return gateway.LineOptions{
 		Name: l.Name, Port: l.Port, Number: l.Number, PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay,
-		Trace:   trace,
+		Trace: trace, AcceptCalls: a.cfg.Modems.Calls == configs.CallsIgnore,
+		Balance: balanceOf(l.Balance), KeepAlive: time.Duration(l.KeepAlive),
 		Roaming: l.Roaming,
 		Open: func(ctx context.Context) (gateway.Modem, error) {
 			return a.openModem(ctx, l, driver.Options{
@@ -315,6 +318,16 @@ func openOffline(ctx context.Context, cfg configs.Config) (*gateway.Gateway, fun
 	return a.gw, a.close, nil
 }
 
+// balanceOf is how the line asks for the credit of its SIM; nil for not.
+func balanceOf(b configs.Balance) *gateway.BalanceOptions {
+	if !b.On() {
+		return nil
+	}
+	return &gateway.BalanceOptions{
+		Code: b.Code, Pattern: regexp.MustCompile(b.Pattern), Every: cmp.Or(time.Duration(b.Every), 24*time.Hour), Below: float64(b.Below),
+	}
+}
+
 // gatewayOptions turns the configuration into the gateway's terms.
 func gatewayOptions(cfg configs.Config, log *slog.Logger) gateway.Options {
 	o := gateway.Options{
@@ -331,6 +344,7 @@ func gatewayOptions(cfg configs.Config, log *slog.Logger) gateway.Options {
 			PerDay: cfg.OTP.PerNumber.Day, Brand: cfg.OTP.Brand, Template: cfg.OTP.Template,
 		},
 	}
+	o.Alerts = gateway.AlertOptions{To: cfg.Alerts.SMSTo, After: time.Duration(cfg.Alerts.After)}
 	for _, r := range cfg.Modems.Routes {
 		o.Routes = append(o.Routes, gateway.Route{Prefix: r.Prefix, Via: r.Via})
 	}

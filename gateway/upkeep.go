@@ -1,0 +1,277 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// BalanceOptions say how a line asks for the credit of its SIM.
+type BalanceOptions struct {
+	Code    string
+	Pattern *regexp.Regexp // its first group is the amount
+	Every   time.Duration
+	Below   float64 // less than this is told
+}
+
+// BalanceStatus is the credit of a SIM as its operator told it last.
+type BalanceStatus struct {
+	Amount float64   `json:"amount"`
+	At     time.Time `json:"at"` // of Amount; zero: never told
+	Low    bool      `json:"low"`
+	Error  string    `json:"error"` // why the last question failed; "" when it did not
+}
+
+// upkeepState is what a line remembers of its upkeep over restarts. A SIM that
+// was changed begins anew.
+type upkeepState struct {
+	SIM      string        `json:"sim"`
+	Balance  BalanceStatus `json:"balance"`
+	AskAt    time.Time     `json:"ask_at"`    // next question for the credit
+	SentAt   time.Time     `json:"sent_at"`   // the SIM sent something
+	TextedAt time.Time     `json:"texted_at"` // it was let to text itself
+	Message  string        `json:"message"`   // that text, until it ended
+}
+
+const (
+	upkeepEvery   = time.Minute
+	balanceRetry  = time.Hour
+	balanceWait   = 45 * time.Second
+	noteSentEvery = time.Hour
+	keepAliveTTL  = 24 * time.Hour
+	keepAliveText = "modemgate keeps this SIM alive"
+	settingUpkeep = "upkeep:" // + line
+)
+
+// upkeep asks for credits and lets SIMs that send too rarely text themselves.
+func (g *Gateway) upkeep(ctx context.Context) error {
+	every := g.o.Upkeep
+	if every == 0 {
+		every = upkeepEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		for _, l := range g.lines() {
+			if ok, _ := l.works(g.clock.now()); !ok || l.o.Balance == nil && l.o.KeepAlive == 0 {
+				continue
+			}
+			if err := l.careFor(ctx); err != nil && ctx.Err() == nil {
+				l.log.Warn("the upkeep of the SIM failed; it is tried again", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// careFor does what is due for the SIM in the line.
+func (l *line) careFor(ctx context.Context) error {
+	now, sim := l.g.clock.now(), l.sim()
+	s, err := l.readUpkeep(ctx)
+	if err != nil {
+		return err
+	}
+	before := s
+	if s.SIM != sim {
+		s = upkeepState{SIM: sim, SentAt: now, AskAt: now}
+	}
+	if sent := time.Unix(0, l.sentAt.Load()); l.sentAt.Load() != 0 && sent.Sub(s.SentAt) > noteSentEvery {
+		s.SentAt = sent
+	}
+	var tell []upkeepEvent
+	if l.o.Balance != nil && !now.Before(s.AskAt) {
+		tell = append(tell, l.askBalance(ctx, &s, now)...)
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+	if l.o.KeepAlive > 0 {
+		more, err := l.keepAlive(ctx, &s, now)
+		if err != nil {
+			return err
+		}
+		tell = append(tell, more...)
+	}
+	if s != before {
+		if err := l.writeUpkeep(ctx, s, tell, now); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	l.balance = s.Balance
+	l.mu.Unlock()
+	return nil
+}
+
+func (l *line) readUpkeep(ctx context.Context) (s upkeepState, err error) {
+	err = l.g.st.View(ctx, func(tx store.Tx) error {
+		kept, err := tx.Setting(settingUpkeep + l.o.Name)
+		if err == nil && kept != "" {
+			err = json.Unmarshal([]byte(kept), &s)
+		}
+		return err
+	})
+	return s, err
+}
+
+// upkeepEvent is an event of the line, or a message to itself.
+type upkeepEvent struct {
+	event, detail string
+	text          *NewMessage
+}
+
+// writeUpkeep keeps the state, with its events and messages, in one commit.
+func (l *line) writeUpkeep(ctx context.Context, s upkeepState, tell []upkeepEvent, now time.Time) error {
+	return l.g.update(ctx, "upkeep", func(tx store.Tx) error {
+		for _, e := range tell {
+			if e.text != nil {
+				id, err := l.g.insertOwn(tx, *e.text, now)
+				if err != nil {
+					return err
+				}
+				s.Message = id
+				continue
+			}
+			if err := l.g.lineEvent(tx, l, e.event, e.detail, now); err != nil {
+				return err
+			}
+		}
+		kept, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		return tx.PutSetting(settingUpkeep+l.o.Name, string(kept))
+	})
+}
+
+// askBalance asks for the credit. The first failure in a row is told, and
+// each fall below the limit.
+func (l *line) askBalance(ctx context.Context, s *upkeepState, now time.Time) []upkeepEvent {
+	amount, err := l.credit(ctx)
+	b := &s.Balance
+	if err != nil {
+		first := b.Error == ""
+		b.Error, s.AskAt = err.Error(), now.Add(min(balanceRetry, l.o.Balance.Every))
+		if !first {
+			return nil
+		}
+		l.log.Warn("the credit of the SIM is not known", "err", err)
+		return []upkeepEvent{{event: "balance-failed", detail: b.Error}}
+	}
+	fell := amount < l.o.Balance.Below && !b.Low
+	*b = BalanceStatus{Amount: amount, At: now, Low: amount < l.o.Balance.Below}
+	s.AskAt = now.Add(l.o.Balance.Every)
+	out := []upkeepEvent{{event: "balance", detail: formatAmount(amount)}}
+	if fell {
+		l.log.Warn("the credit of the SIM is low", "amount", amount, "below", l.o.Balance.Below)
+		out = append(out, upkeepEvent{event: "balance-low", detail: formatAmount(amount) + " is less than " + formatAmount(l.o.Balance.Below)})
+	}
+	return out
+}
+
+func formatAmount(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// credit asks the network. Its errors say nothing of what it answered.
+func (l *line) credit(ctx context.Context) (float64, error) {
+	m, err := l.openModem()
+	if err != nil {
+		return 0, errors.New("the line went down meanwhile")
+	}
+	v, err := l.askUSSD(ctx, m, systemKey, NewUSSD{Code: l.o.Balance.Code, Wait: balanceWait})
+	var refused *Error
+	switch {
+	case errors.As(err, &refused):
+		return 0, errors.New(refused.Detail)
+	case err != nil:
+		return 0, err
+	case v.State == "failed":
+		return 0, errors.New("the modem refused the code, " + v.Error)
+	case v.State == "unsupported":
+		return 0, errors.New("the network does not know the code: change balance.code")
+	case v.State == "timeout":
+		return 0, errors.New("the network gave no answer in time")
+	case v.State == "reply-expected":
+		_, _ = l.askUSSD(ctx, m, systemKey, NewUSSD{Cancel: true, Wait: balanceWait})
+	}
+	found := l.o.Balance.Pattern.FindStringSubmatch(v.Text)
+	if len(found) < 2 {
+		return 0, errors.New("the answer does not match balance.pattern: modemgate ussd " + l.o.Name + " CODE shows it")
+	}
+	amount, ok := parseAmount(found[1])
+	if !ok {
+		return 0, errors.New("what balance.pattern finds is no amount: modemgate ussd " + l.o.Name + " CODE shows the answer")
+	}
+	return amount, nil
+}
+
+var amountForm = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
+
+// parseAmount reads an amount as networks write it: 1,234.56 and 1.234,56 and
+// 9,90. A single comma before exactly three digits separates thousands.
+func parseAmount(s string) (float64, bool) {
+	s = strings.NewReplacer(" ", "", "\u00a0", "", "'", "").Replace(s)
+	s = strings.TrimRight(s, ".,")
+	comma, dot := strings.LastIndexByte(s, ','), strings.LastIndexByte(s, '.')
+	switch {
+	case comma >= 0 && dot >= 0 && comma > dot, comma >= 0 && dot < 0 && strings.Count(s, ",") == 1 && len(s)-comma != 4:
+		s = strings.ReplaceAll(strings.ReplaceAll(s, ".", ""), ",", ".")
+	case strings.Count(s, ".") > 1:
+		s = strings.ReplaceAll(strings.ReplaceAll(s, ".", ""), ",", ".")
+	default:
+		s = strings.ReplaceAll(s, ",", "")
+	}
+	if !amountForm.MatchString(s) {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	return v, err == nil
+}
+
+// keepAlive lets a SIM that has sent nothing for long text its own number, and
+// tells what became of that.
+func (l *line) keepAlive(ctx context.Context, s *upkeepState, now time.Time) ([]upkeepEvent, error) {
+	var out []upkeepEvent
+	if s.Message != "" {
+		v, err := l.g.readMessage(ctx, s.Message)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			s.Message = ""
+		case err != nil:
+			return nil, err
+		case v.State == store.Sent || v.State == store.Delivered:
+			out = append(out, upkeepEvent{event: "keep-alive", detail: string(v.State)})
+			s.Message, s.SentAt = "", now
+		case v.Final:
+			l.log.Warn("the SIM could not be kept alive by a text to itself", "state", v.State, "code", v.Error)
+			out = append(out, upkeepEvent{event: "keep-alive-failed", detail: string(v.State) + ", " + v.Error})
+			s.Message = ""
+		}
+	}
+	latest := s.SentAt
+	if s.TextedAt.After(latest) {
+		latest = s.TextedAt
+	}
+	if s.Message != "" || now.Sub(latest) < l.o.KeepAlive {
+		return out, nil
+	}
+	s.TextedAt = now
+	l.mu.Lock()
+	number := l.state.Number
+	l.mu.Unlock()
+	if number == "" {
+		return append(out, upkeepEvent{event: "keep-alive-failed", detail: "the number of the SIM is not known: set number of the line"}), nil
+	}
+	return append(out, upkeepEvent{text: &NewMessage{
+		To: number, Text: keepAliveText, Via: []string{l.o.Name}, Priority: "low", TTL: keepAliveTTL, Ref: "keep-alive",
+	}}), nil
+}

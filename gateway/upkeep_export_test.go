@@ -1,0 +1,4 @@
+package gateway
+
+// ParseAmount is for tests.
+var ParseAmount = parseAmount
