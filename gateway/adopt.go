@@ -132,9 +132,9 @@ func (l *line) swapped(id driver.Identity) error {
 			continue
 		}
 		o.mu.Lock()
-		theirs := o.identity.IMEI
+		theirs, open := o.identity.IMEI, o.modem != nil
 		o.mu.Unlock()
-		if theirs == id.IMEI {
+		if theirs == id.IMEI && !open { // else both have the same: cheap sticks share one
 			return &MismatchError{State: WrongModem, Detail: fmt.Sprintf(
 				"%s leads to the modem %s now, which is that of line %s: nothing is sent; list both by imei or usb_path, or restart modemgate if the modems were exchanged on purpose",
 				l.o.Port, maskID(id.IMEI), o.o.Name)}

@@ -119,6 +119,7 @@ type Options struct {
 	Lines   []LineOptions
 	Routes  []Route
 	Adopt   func(name, iccid string) LineOptions // a line of an adopted SIM; nil: none is adopted
+	Unused  func() []string                      // why what is plugged in is no line; may be nil
 
 	Version string
 	Site    string

@@ -305,7 +305,7 @@ func (l *line) down(err error) {
 	defer cancel()
 	if err := l.g.update(ctx, "line-down", func(tx store.Tx) error {
 		now := l.g.clock.now()
-		if state == WrongSIM {
+		if wrong != nil && state == WrongSIM {
 			if err := l.g.lineEvent(tx, l, "sim-changed", detail, now); err != nil {
 				return err
 			}

@@ -39,7 +39,10 @@ func (g *Gateway) Status(ctx context.Context, r Request) (Status, error) {
 	switch {
 	case len(s.Lines) > 0:
 	case g.o.Adopt != nil:
-		s.Problems = append(s.Problems, "no modem has been found: plug a USB modem in, or set modems.list; modemgate modems shows what is there")
+		s.Problems = append(s.Problems, "no modem has been found: plug a USB modem in, or set modems.list")
+		if g.o.Unused != nil {
+			s.Problems = append(s.Problems, g.o.Unused()...)
+		}
 	default:
 		s.Problems = append(s.Problems, "no line is configured: set modems.list, modems.auto or modems.simulate")
 	}

@@ -182,13 +182,15 @@ func TestUSBModemsAreAdopted(t *testing.T) {
 	}
 	r.bus.Plug(usbtest.Device{Path: "1-4", ID: "12d1:1446", Interfaces: []usbtest.Interface{{Class: "08/06/50", Driver: "usb-storage"}}})
 	r.bus.Plug(usbtest.Device{Path: "1-5", ID: "1a86:7523", Interfaces: []usbtest.Interface{{Class: "ff/01/02", Driver: "ch341", TTY: "ttyUSB90", Target: r.net.Modems()[1].Path()}}})
+	waitUntil(t, "the status tells of the stick that is a disk", func() bool {
+		return strings.Contains(modemgate(t, []string{"MODEMGATE_CONFIG=" + r.file}, "", "status").out, "mass storage mode: install usb-modeswitch")
+	})
 	r.plug(0, "1-1")
 	iccid := r.net.Modems()[0].ICCID()
 	name := "m-" + iccid[len(iccid)-6:]
 	r.in(name, "up", "")
 	r.send(name, "adopted")
 	r.arrives(1, 0, "adopted")
-	r.p.says("is in mass storage mode: install usb-modeswitch")
 	r.stop()
 	r.unplug(0, "1-1")
 	r.start()

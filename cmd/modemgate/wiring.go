@@ -113,7 +113,7 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 	o.Phones = phones
 	o.Recovery = a.recoveryOptions()
 	if a.finder != nil && cfg.Modems.Adopt() {
-		o.Adopt = a.adoptedLine
+		o.Adopt, o.Unused = a.adoptedLine, a.finder.Words
 	}
 	for _, set := range more {
 		set(&o)

@@ -2,6 +2,7 @@ package usb
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,14 +20,37 @@ type MismatchError struct {
 
 func (e *MismatchError) Error() string { return e.Text }
 
+// Words say what keeps devices that are plugged in from being lines: a known
+// modem in a mode in which it is none, or one that does not say who it is.
+func (f *Finder) Words() (all []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		all = append(all, f.err.Error())
+	}
+	for _, k := range f.devices {
+		switch words := k.Words(); {
+		case k.Mode == Other || k.Mode == Adapter:
+		case words != "":
+			all = append(all, words)
+		case k.err != nil:
+			all = append(all, k.err.Error())
+		case k.asked && k.id.ICCID == "" && k.owner == "":
+			all = append(all, fmt.Sprintf("%s has no SIM that can be read", k.Device))
+		}
+	}
+	return all
+}
+
 // Claim is the use of a modem by one line. While it lasts nobody asks the
 // modem anything on its other ports.
 type Claim struct {
-	Port string // node to open
-	f    *Finder
-	k    *known
-	line string
-	want Want
+	Port   string // node to open
+	Device Device // as it was then
+	f      *Finder
+	k      *known
+	line   string
+	want   Want
 }
 
 // Claim finds the modem of a line and reserves it. The line must be known by
@@ -54,7 +78,7 @@ func (f *Finder) Claim(line string) (*Claim, error) {
 		return nil, err
 	}
 	k.owner = line
-	return &Claim{Port: port, f: f, k: k, line: line, want: w}, nil
+	return &Claim{Port: port, Device: k.Device, f: f, k: k, line: line, want: w}, nil
 }
 
 // Port is where the modem of a line is plugged in now; "" if it is not, or if
@@ -89,10 +113,13 @@ func (k *known) choose() (string, error) {
 
 // wanted finds the device; the caller holds mu.
 func (f *Finder) wanted(w Want) (*known, error) {
-	for _, k := range f.devices {
-		if w.fits(k) {
-			return k, nil
-		}
+	switch fit := f.fitting(w); len(fit) {
+	case 0:
+	case 1:
+		return fit[0], nil
+	default:
+		return nil, absent("%s and %s call themselves the same, and nobody can tell which is meant: use usb_path: %s or %s for the line",
+			fit[0].Device, fit[1].Device, fit[0].Path, fit[1].Path)
 	}
 	switch {
 	case !f.looked && f.err != nil:
@@ -112,6 +139,17 @@ func (f *Finder) wanted(w Want) (*known, error) {
 		}
 	}
 	return nil, absent("no modem with the SIM %s is plugged in%s", Masked(w.ICCID), f.others())
+}
+
+// fitting lists the devices that are known to be the wanted one. Sticks of the
+// cheapest kind share one IMEI.
+func (f *Finder) fitting(w Want) (fit []*known) {
+	for _, k := range f.devices {
+		if w.fits(k) {
+			fit = append(fit, k)
+		}
+	}
+	return fit
 }
 
 // others says what else is there, and why it does not count.
@@ -157,8 +195,11 @@ func (k *known) wrongSIM(w Want) error {
 
 // Check compares what the opened modem says with what the line is for, and
 // remembers it: once when the modem has told its IMEI, if it does, and again
-// when its SIM has been read. The error is a [*MismatchError].
+// when its SIM has been read. Errors are [*AbsentError] and [*MismatchError].
 func (c *Claim) Check(id Identity, sim bool) error {
+	if !sim && !c.there() {
+		return absent("%s was unplugged just now", c.Device)
+	}
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
 	before := c.k.id
@@ -179,6 +220,21 @@ func (c *Claim) Check(id Identity, sim bool) error {
 		return c.k.wrongSIM(w)
 	}
 	return nil
+}
+
+// there says whether the port that was opened is still one of the device that
+// was claimed: between the two its name may have gone to another.
+func (c *Claim) there() bool {
+	devices, err := c.f.o.Tree.Scan()
+	if err != nil {
+		return true // then only what it says of itself counts
+	}
+	for _, d := range devices {
+		if d.key() == c.Device.key() {
+			return slices.ContainsFunc(d.Ports, func(p Port) bool { return p.Node == c.Port })
+		}
+	}
+	return false
 }
 
 // Release lets go of the modem.

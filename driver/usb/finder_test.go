@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -37,11 +38,15 @@ func newStation(t *testing.T, auto bool, wants map[string]usb.Want) *station {
 		"a": {IMEI: imeiA, ICCID: iccidA}, "b": {IMEI: imeiB, ICCID: iccidB},
 	}}
 	s.Finder = usb.NewFinder(usb.Options{Tree: tree(s.bus), Ask: s.ask, Auto: auto, Every: 5 * time.Millisecond}, wants)
+	s.run()
+	return s
+}
+
+func (s *station) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
-	return s
+	s.t.Cleanup(func() { cancel(); <-ended })
 }
 
 func (s *station) ask(_ context.Context, port string, careful bool) (usb.Identity, error) {
@@ -163,6 +168,66 @@ func TestOpenedModemIsNotTheOne(t *testing.T) {
 	err := s.refuses("back", "holds the SIM …0000 now, and the line is for the SIM …0022: nothing is sent")
 	if !errors.As(err, &wrong) || !wrong.SIM {
 		t.Errorf("%T", err)
+	}
+}
+
+// TestNameMovesWhileItIsOpened gives the port of a claimed modem to another
+// before the claim is checked.
+func TestNameMovesWhileItIsOpened(t *testing.T) {
+	s := newStation(t, false, map[string]usb.Want{"front": {Path: "1-1"}})
+	s.plug("1-1", "a", 0)
+	front := s.claims("front", "ttyUSB2")
+	s.bus.Unplug("1-1")
+	s.plug("1-2", "b", 0)
+	var gone *usb.AbsentError
+	if err := front.Check(usb.Identity{IMEI: imeiB}, false); !errors.As(err, &gone) {
+		t.Errorf("the name is another's: %v", err)
+	}
+	front.Release()
+	s.bus.Unplug("1-2")
+	s.plug("1-1", "a", 4)
+	front = s.claims("front", "ttyUSB6")
+	if err := front.Check(usb.Identity{IMEI: imeiA}, false); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestModemsThatShareOneIMEI(t *testing.T) {
+	s := newStation(t, false, map[string]usb.Want{"front": {IMEI: imeiA}, "back": {Path: "1-2"}})
+	s.Add("side", usb.Want{ICCID: iccidB})
+	s.mu.Lock()
+	s.ids["b"] = usb.Identity{IMEI: imeiA, ICCID: iccidB}
+	s.mu.Unlock()
+	s.plug("1-1", "a", 0)
+	s.plug("1-3", "b", 8)
+	s.refuses("front", "use usb_path: 1-1 or 1-3")
+	s.claims("side", "ttyUSB10")
+}
+
+// TestLinkThatComesLate keeps a new device for the line whose link to it udev
+// has not made yet.
+func TestLinkThatComesLate(t *testing.T) {
+	b := usbtest.New(t)
+	link := filepath.Join(b.Dev, "gsm")
+	if err := os.WriteFile(filepath.Join(b.Dev, "a"), nil, 0o600); err != nil { // what the nodes lead to
+		t.Fatal(err)
+	}
+	s := &station{t: t, bus: b, ids: map[string]usb.Identity{"a": {IMEI: imeiA, ICCID: iccidA}}}
+	s.plug("1-1", "a", 0)
+	s.Finder = usb.NewFinder(usb.Options{Tree: tree(b), Ask: s.ask, Auto: true, Every: time.Minute}, map[string]usb.Want{"front": {Port: link}})
+	s.run()
+	for all, _ := s.Devices(); len(all) == 0; all, _ = s.Devices() {
+		<-s.Changed()
+	}
+	if err := os.Symlink(filepath.Join(b.Dev, "ttyUSB2"), link); err != nil {
+		t.Fatal(err)
+	}
+	s.Add("another", usb.Want{IMEI: imeiB}) // looks at the links again
+	if all, _ := s.Devices(); len(all) != 1 || all[0].Line != "front" {
+		t.Errorf("%+v", all)
+	}
+	if got := s.questions(); len(got) != 0 || len(s.Adoptable()) != 0 {
+		t.Errorf("asked: %v", got)
 	}
 }
 
