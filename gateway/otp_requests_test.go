@@ -221,7 +221,11 @@ func TestS11NothingPending(t *testing.T) {
 			t.Fatalf("%+v, %v", v, err)
 		}
 	}
+	_, none := r.g.VerifyNumber(t.Context(), app, number(1), "12 x", "a")
 	v, c := r.sentCode(app, gateway.NewOTP{To: number(1), Purpose: "a"}, 0)
+	if _, some := r.g.VerifyNumber(t.Context(), app, number(1), "12 x", "a"); none == nil || some == nil || none.Error() != some.Error() {
+		t.Fatalf("no code at all: %v without and %v with a pending one", none, some)
+	}
 	for range 25 {
 		if v, err := r.g.VerifyNumber(t.Context(), app, number(1), c, "b"); err != nil || v.Valid {
 			t.Fatalf("another purpose: %+v, %v", v, err)

@@ -83,6 +83,9 @@ func (g *Gateway) VerifyNumber(ctx context.Context, r Request, to, code, purpose
 	if err := g.checkLock(ctx, number); err != nil {
 		return Verdict{}, err
 	}
+	if _, err := cleanCode(code); err != nil {
+		return Verdict{}, err // whatever is pending
+	}
 	v, err := g.verify(ctx, r, code, func(tx store.Tx) (*store.OTP, error) {
 		o, err := tx.PendingOTP(r.Caller.Key, purpose, number)
 		if errors.Is(err, store.ErrNotFound) || (err == nil && !g.clock.now().Before(o.ExpiresAt)) {
