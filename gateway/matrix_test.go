@@ -91,7 +91,7 @@ type cell struct {
 	*rig
 	modem   *sim.Modem
 	hit     *atomic.Bool // the driver met the fault
-	first   string // id of the message that meets the fault
+	first   string       // id of the message that meets the fault
 	texts   int
 	outcome byte
 	took    time.Duration // from the end of the fault to both directions working

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/modemgate/modemgate/gateway/store"
 )
@@ -45,6 +46,7 @@ func newMetrics(g *Gateway) *metrics {
 	m.alerts = counter("modemgate_alerts_total", "Times that the operator was told of a line by SMS.", "line")
 	m.calls = counter("modemgate_calls_total", "Calls that came in.", "line")
 	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.alerts, m)
 	return m
 }

@@ -32,6 +32,7 @@ type load struct {
 	*rig
 	stop chan struct{}
 	wg   sync.WaitGroup
+	rare int // times as long between two of all; 0 is 1
 }
 
 func (l *load) pause(d time.Duration) bool {
@@ -45,7 +46,7 @@ func (l *load) pause(d time.Duration) bool {
 
 // post sends messages and codes, each until it is answered.
 func (l *load) post(rng *rand.Rand) {
-	for l.pause(time.Duration(rng.IntN(40)) * time.Millisecond) {
+	for l.pause(time.Duration(rng.IntN(40)*max(l.rare, 1)) * time.Millisecond) {
 		var p *post
 		switch rng.IntN(6) {
 		case 0:
@@ -70,7 +71,7 @@ func (l *load) post(rng *rand.Rand) {
 // text sends SMS to the lines.
 func (l *load) text(rng *rand.Rand) {
 	modems := l.net.Modems()
-	for l.pause(time.Duration(rng.IntN(30)) * time.Millisecond) {
+	for l.pause(time.Duration(rng.IntN(30)*max(l.rare, 1)) * time.Millisecond) {
 		text := "hello #"
 		if rng.IntN(5) == 0 {
 			text = long("a longer hello # ")

@@ -79,6 +79,7 @@ type rigOptions struct {
 	data    string   // data_dir; "": a new one
 	reserve string   // storage.reserve
 	tracer  []string // command that runs the daemon
+	power   []string // modems.power_cycle
 }
 
 // rig is one site: modems, SIMs, phones and the network, which survive the
@@ -136,7 +137,8 @@ func (r *rig) configure() {
 	r.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "data_dir: %s\nsite: lab\napi: {listen: \"127.0.0.1:0\"}\nnats: {listen: \"127.0.0.1:0\", url: %q}\n", r.data, r.o.natsURL)
-	b.WriteString("modems:\n  auto: false\n  list:\n")
+	power, _ := json.Marshal(append([]string{}, r.o.power...))
+	fmt.Fprintf(&b, "modems:\n  auto: false\n  power_cycle: %s\n  list:\n", power)
 	for i, m := range r.net.Modems() {
 		fmt.Fprintf(&b, "    - {name: line%d, port: %s, number: %q, limits: {per_minute: 1000000, per_day: 1000000}}\n", i, m.Path(), m.Number())
 	}

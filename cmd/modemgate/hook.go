@@ -12,3 +12,7 @@ var hook func(point string)
 // under way; 0 is the gateway's own 60 s. Only a binary built for the crash
 // tests waits for less.
 const grace time.Duration = 0
+
+// patience is how long a modem has for a command and for a prompt, and half of
+// what it has to confirm an SMS; 0 is the driver's own and the configured one.
+const patience time.Duration = 0

@@ -13,10 +13,16 @@ import (
 
 // grace is MODEMGATE_GRACE, so that a test need not wait a minute after each
 // kill; not set, it is the gateway's own.
-var grace = func() time.Duration {
-	d, _ := time.ParseDuration(os.Getenv("MODEMGATE_GRACE"))
+var grace = envSpan("MODEMGATE_GRACE")
+
+// patience is MODEMGATE_PATIENCE, so that a test need not wait minutes for
+// what a modem never says; not set, it is the driver's own.
+var patience = envSpan("MODEMGATE_PATIENCE")
+
+func envSpan(variable string) time.Duration {
+	d, _ := time.ParseDuration(os.Getenv(variable))
 	return d
-}()
+}
 
 // hook ends the process with SIGKILL at the point that MODEMGATE_CRASH names,
 // as POINT or POINT@N for the N-th time it is reached. With MODEMGATE_POINTS

@@ -247,10 +247,14 @@ func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 		Balance: balanceOf(l.Balance), KeepAlive: time.Duration(l.KeepAlive),
 		Roaming: l.Roaming,
 		Open: func(ctx context.Context) (gateway.Modem, error) {
-			return a.openModem(ctx, l, driver.Options{
+			o := driver.Options{
 				SMSC: l.SMSC, PIN: a.pin(l), SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks,
 				Log: log, Trace: trace, OnWrite: hook,
-			})
+			}
+			if patience > 0 {
+				o.CommandTimeout, o.PromptTimeout, o.SubmitTimeout = patience, patience, 2*patience
+			}
+			return a.openModem(ctx, l, o)
 		},
 	}
 }
