@@ -43,7 +43,7 @@ func rules(t *testing.T) [][]term {
 
 func TestUdevSyntax(t *testing.T) {
 	matches := []string{"ACTION", "SUBSYSTEM", "SUBSYSTEMS", "ATTRS", "TEST"}
-	sets := []string{"GOTO", "LABEL", "SYMLINK", "IMPORT"}
+	sets := []string{"GOTO", "LABEL", "SYMLINK", "IMPORT", "RUN"}
 	var labels, gotos []string
 	for _, rule := range rules(t) {
 		for _, x := range rule {
@@ -108,6 +108,8 @@ func apply(t *testing.T, device map[string]string) (env map[string]string, links
 				env["ID_USB_INTERFACE_NUM"] = device["interface"]
 			case x.key == "IMPORT" && x.value == "path_id":
 				env["ID_PATH"] = device["path"]
+			case x.key == "RUN":
+				env["run"] += strings.ReplaceAll(x.value, "%p", device["devpath"]) + "; "
 			case x.key == "SYMLINK":
 				links = append(links, strings.ReplaceAll(x.value, "$env{ID_PATH}", env["ID_PATH"]))
 			case x.key == "GOTO":
@@ -163,7 +165,10 @@ func TestKnownModems(t *testing.T) {
 		{"Telit LE922", "1bc7", "1040", "04", ""},
 		{"Cinterion PLS8", "1e2d", "0061", "02", ""},
 	} {
-		env, links := apply(t, map[string]string{"subsystem": "usb", "DEVTYPE": "usb_device", "idVendor": x.vendor, "idProduct": x.product})
+		env, links := apply(t, map[string]string{"subsystem": "usb", "DEVTYPE": "usb_device", "idVendor": x.vendor, "idProduct": x.product, "devpath": "/devices/1-1"})
+		if env["run"] != "/bin/chgrp dialout /sys/devices/1-1/authorized; /bin/chmod g+w /sys/devices/1-1/authorized; " {
+			t.Errorf("%s: the daemon cannot reset it: %q", x.name, env["run"])
+		}
 		if env["ID_MM_DEVICE_IGNORE"] != "1" || env["written power/control"] != "on" || len(links) > 0 {
 			t.Errorf("%s, the device: got %v, links %q", x.name, env, links)
 		}
@@ -189,7 +194,7 @@ func TestUnknownDevicesAreLeftAlone(t *testing.T) {
 			env, links := apply(t, map[string]string{
 				"subsystem": subsystem, "subsystems": "usb", "DEVTYPE": "usb_device", "idVendor": vendor, "idProduct": product, "interface": "00", "path": "p",
 			})
-			if env["ID_MM_DEVICE_IGNORE"] != "" || env["written power/control"] != "" || len(links) > 0 {
+			if env["ID_MM_DEVICE_IGNORE"] != "" || env["written power/control"] != "" || env["run"] != "" || len(links) > 0 {
 				t.Errorf("%s as %s: got %v, links %q", id, subsystem, env, links)
 			}
 		}
