@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -77,7 +78,7 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 		o.Port = l.Port
 		m, err := driver.Open(ctx, o)
 		if err != nil {
-			return nil, err
+			return nil, a.advised(l.Name, err)
 		}
 		return m, nil
 	}
@@ -93,6 +94,17 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 		return nil, err
 	}
 	return &claimed{Modem: m, claim: claim}, nil
+}
+
+// advised adds to an error what is known of the port.
+func (a *app) advised(line string, err error) error {
+	if a.finder == nil || !errors.Is(err, driver.ErrSilent) && !errors.Is(err, driver.ErrNoPort) {
+		return err
+	}
+	if advice := a.finder.Advise(line); advice != "" {
+		return fmt.Errorf("%w; %s", err, advice)
+	}
+	return err
 }
 
 // claimed is a modem that nobody else asks anything while it is open.

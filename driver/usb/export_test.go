@@ -15,3 +15,6 @@ func Rows() (ids []string) {
 	}
 	return ids
 }
+
+// Trace is the digest by which a change is noticed.
+func Trace(t Tree) string { return t.trace() }

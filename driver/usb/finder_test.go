@@ -295,6 +295,41 @@ func TestListedModemsAreNotAdopted(t *testing.T) {
 	s.refuses("m-000022", "is used by line back")
 }
 
+func TestAdviceOnAPort(t *testing.T) {
+	s := newStation(t, false, nil)
+	at := func(line, tty string) { s.Add(line, usb.Want{Port: filepath.Join(s.bus.Dev, tty)}) }
+	at("diag", "ttyUSB0")
+	at("right", "ttyUSB2")
+	at("gone", "ttyUSB90")
+	s.plug("1-1", "a", 0)
+	s.plug("1-2", "b", 8)
+	for all, _ := s.Devices(); len(all) < 2 || len(all[1].Ports) < 4; all, _ = s.Devices() {
+		time.Sleep(time.Millisecond)
+	}
+	dev := s.bus.Dev
+	for line, want := range map[string]string{
+		"diag":   "this is the diag port of Quectel EC21/EC25/EG25/EG9x/BG96/EG06 (2c7c:0125) at 1-1, which takes AT commands on " + dev + "/ttyUSB2",
+		"right":  "",
+		"gone":   "Quectel EC21/EC25/EG25/EG9x/BG96/EG06 (2c7c:0125) at 1-2 takes AT commands on " + dev + "/ttyUSB10",
+		"nobody": "",
+	} {
+		if got := s.Advise(line); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestAdapterByItsSocket opens an adapter that the configuration names, and
+// asks it nothing.
+func TestAdapterByItsSocket(t *testing.T) {
+	s := newStation(t, true, map[string]usb.Want{"front": {Path: "1-1"}})
+	s.bus.Plug(usbtest.Device{Path: "1-1", ID: "1a86:7523", Interfaces: []usbtest.Interface{{Driver: "ch341", TTY: "ttyUSB0", Target: "a"}}})
+	s.claims("front", "ttyUSB0")
+	if got := s.questions(); len(got) != 0 {
+		t.Errorf("asked: %v", got)
+	}
+}
+
 func TestAnswerIsWaitedFor(t *testing.T) {
 	s := newStation(t, false, map[string]usb.Want{"front": {IMEI: imeiA}})
 	s.plug("1-1", "late", 0)
