@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOpenIdentifies(t *testing.T) {
@@ -177,7 +178,7 @@ func TestSIMConditions(t *testing.T) {
 			p := newPeer(t)
 			p.says(answer, "+CPIN?")
 			var e *SIMError
-			if err := p.fails(); !errors.As(err, &e) || e.State != state {
+			if err := p.fails(func(o *Options) { o.CommandTimeout = 500 * time.Millisecond }); !errors.As(err, &e) || e.State != state {
 				t.Errorf("got %v, want state %s", err, state)
 			}
 			commands, _ := p.seen()
@@ -187,5 +188,16 @@ func TestSIMConditions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// PIN2 and PUK2 guard nothing that a text needs.
+func TestSecondPINIsNoCondition(t *testing.T) {
+	for _, asked := range []string{"SIM PIN2", "SIM PUK2"} {
+		p := newPeer(t)
+		p.says("\r\n+CPIN: "+asked+"\r\n\r\nOK\r\n", "+CPIN?")
+		if _, err := p.open().Send(context.Background(), Submission{TPDU: samplePDU}); err != nil {
+			t.Errorf("%s: %v", asked, err)
+		}
 	}
 }

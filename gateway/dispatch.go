@@ -42,7 +42,7 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		return err
 	}
 	l.want.Store(true) // what arrived while nobody listened
-	poll, status := time.NewTicker(l.g.o.Poll), time.NewTicker(offlineEvery)
+	poll, status := time.NewTicker(l.g.o.Poll), time.NewTicker(l.g.o.Offline)
 	defer poll.Stop()
 	defer status.Stop()
 	due := time.NewTimer(0)
@@ -82,7 +82,7 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		case <-poll.C:
 			l.want.Store(true)
 		case <-status.C:
-			if time.Since(checked) >= l.checkEvery()-offlineEvery/2 {
+			if time.Since(checked) >= l.checkEvery()-l.g.o.Offline/2 {
 				l.look.Store(true)
 			}
 		}

@@ -143,6 +143,7 @@ type Options struct {
 	TrustClock          bool                  // a clock behind what is recorded is right: it was ahead once
 	ShutdownWait        time.Duration         // for +CMGS at the end; 0: 20 s
 	Poll                time.Duration         // safety net of the inbox; 0: 30 s
+	Offline             time.Duration         // between looks at a line without network or SIM; 0: 5 s
 	Sweep               time.Duration         // between two looks at deadlines, which bounds how late they are noticed; 0: 2 s
 	Grace               time.Duration         // for late answers after a start; 0: 60 s
 	Recovery            RecoveryOptions
@@ -243,6 +244,7 @@ func setDefaults(o *Options) {
 	}
 	set(&o.ShutdownWait, 20*time.Second)
 	set(&o.Poll, 30*time.Second)
+	set(&o.Offline, 5*time.Second)
 	set(&o.Sweep, 2*time.Second)
 	set(&o.Grace, 60*time.Second)
 	o.Recovery.setDefaults()

@@ -20,7 +20,6 @@ const (
 	openBackoff    = 250 * time.Millisecond
 	openBackoffMax = 30 * time.Second
 	absentEvery    = 2 * time.Second
-	simEvery       = 5 * time.Second // a slot without a SIM
 	quietSession   = 30 * time.Second
 )
 
@@ -123,7 +122,7 @@ func (l *line) keep(ctx context.Context) error {
 			continue
 		}
 		wait := min(openBackoff<<min(n, 10), openBackoffMax)
-		wait = min(wait, soonest(err))
+		wait = min(wait, l.soonest(err))
 		wait = wait/2 + rand.N(wait/2+1)
 		l.rest(ctx, wait, err)
 	}
@@ -150,13 +149,13 @@ func (l *line) rest(ctx context.Context, wait time.Duration, err error) {
 
 // soonest bounds the wait for what somebody may be about to mend: plugging a
 // modem in, or a SIM.
-func soonest(err error) time.Duration {
+func (l *line) soonest(err error) time.Duration {
 	var sim *driver.SIMError
 	switch {
 	case errors.Is(err, driver.ErrNoPort):
 		return absentEvery
 	case errors.Is(err, driver.ErrSIMChanged), errors.As(err, &sim) && (sim.State == "absent" || sim.State == "busy"):
-		return simEvery
+		return l.g.o.Offline
 	}
 	return openBackoffMax
 }
@@ -235,7 +234,7 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 	another := l.state.IMEI != "" && id.IMEI != "" && id.IMEI != l.state.IMEI
 	l.identity = id
 	l.standing = ""
-	if slices.Contains(simCodes, l.block.why) { // the SIM can be used now, or the modem were not up
+	if slices.Contains(simCodes, l.block.why) || slices.Contains(noServiceCodes, l.block.why) { // the modem is fresh
 		l.block = blockade{}
 	}
 	if l.o.Number == "" {

@@ -19,13 +19,11 @@ const (
 	stateNoSMSC    = "no-smsc"
 )
 
-// How often a modem is asked for its state. A refusal is not pressed: asking
+// statusEvery is how often a modem is asked for its state, but for one without
+// network, which is asked each Options.Offline. A refusal is not pressed: asking
 // does not make the modem try, but nothing that a refusal is about changes in
 // seconds.
-const (
-	statusEvery  = 60 * time.Second
-	offlineEvery = 5 * time.Second
-)
+const statusEvery = 60 * time.Second
 
 // errRadioOff ends a session: bringing the modem up anew switches the radio on.
 var errRadioOff = errors.New("the radio of the modem is off: it is switched on; if it goes off again, look for a switch, a setting or another program that does it")
@@ -35,7 +33,7 @@ func (l *line) checkEvery() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.state.State == stateNoNetwork {
-		return offlineEvery
+		return l.g.o.Offline
 	}
 	return statusEvery
 }
@@ -58,6 +56,9 @@ func (l *line) refreshStatus(ctx context.Context, m Modem) error {
 		l.standing += " " + s.Registration
 	}
 	changed := was != l.standing
+	if changed && state == stateUp && slices.Contains(noServiceCodes, l.block.why) {
+		l.block = blockade{} // it has found its network again
+	}
 	l.state.Registration, l.state.Operator, l.state.SignalDBM = s.Registration, s.Operator, s.SignalDBM
 	if s.SMSC != "" {
 		l.state.SMSC = s.SMSC
@@ -131,7 +132,9 @@ func (l *line) standingDetail(state string, s driver.Status) string {
 var (
 	simCodes     = []string{"cms-310", "cms-311", "cms-313", "cms-315", "cms-316", "cme-10", "cme-11", "cme-12", "cme-13", "cme-15"}
 	networkCodes = []string{"cms-38", "cms-330", "cms-331", "cms-332", "cme-30", "cme-31", "cme-32"}
-	fullCodes    = []string{"cms-22", "cms-208", "cms-211", "cms-322", "cme-20"}
+	// noServiceCodes say that the line has no network, and nothing of the message.
+	noServiceCodes = []string{"cms-331", "cme-30"}
+	fullCodes      = []string{"cms-22", "cms-208", "cms-211", "cms-322", "cme-20"}
 )
 
 // lookAgain has the modem asked, or its memories read, for what a code says.

@@ -138,7 +138,7 @@ func TestASendFindsOutThatTheNetworkIsGone(t *testing.T) {
 		t.Errorf("sent by %s", v.Line)
 	}
 	m.SetRegistration(sim.RegHome)
-	r.lineState("modem0", "up") // every 5 s it is looked for
+	r.lineState("modem0", "up") // it is looked for
 }
 
 // Somebody has switched the radio off: bringing the modem up switches it on.

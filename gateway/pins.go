@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -96,8 +97,9 @@ func othersFailed(tried map[string]triedPIN) bool {
 
 // change is one durable change of what was tried on a SIM.
 func (p *PINs) change(ctx context.Context, try driver.PINTry, fn func(tried map[string]triedPIN, key string) error) error {
-	name := "pins/" + hex.EncodeToString(p.secrets.mac("pin-sim", try.SIM)[:16])
-	key := hex.EncodeToString(p.secrets.mac("pin-try", try.SIM, try.PIN)[:16])
+	sim := withoutCheckDigit(try.SIM)
+	name := "pins/" + hex.EncodeToString(p.secrets.mac("pin-sim", sim)[:16])
+	key := hex.EncodeToString(p.secrets.mac("pin-try", sim, try.PIN)[:16])
 	return p.st.Update(ctx, "pin", func(tx store.Tx) error {
 		text, err := tx.Setting(name)
 		if err != nil {
@@ -118,6 +120,26 @@ func (p *PINs) change(ctx context.Context, try driver.PINTry, fn func(tried map[
 		}
 		return tx.PutSetting(name, string(b))
 	})
+}
+
+// withoutCheckDigit takes the Luhn digit off an ICCID (ITU-T E.118): of two modems
+// one may tell it and the other not, and the SIM is the same.
+func withoutCheckDigit(iccid string) string {
+	if len(iccid) < 19 || strings.Trim(iccid, "0123456789") != "" {
+		return iccid
+	}
+	sum := 0
+	for i := range len(iccid) {
+		d := int(iccid[len(iccid)-1-i] - '0')
+		if i%2 == 1 {
+			d *= 2
+		}
+		sum += d/10 + d%10
+	}
+	if sum%10 == 0 {
+		return iccid[:len(iccid)-1]
+	}
+	return iccid
 }
 
 // simWords say what a state of a SIM means for the line, and what to do.

@@ -150,9 +150,26 @@ func TestPINRecordsOverRestarts(t *testing.T) {
 	claim("right again", right, -1, true)
 	settle(right, false)
 	claim("somebody has changed the PIN", right, 3, false)
+	if err := pins().Claim(t.Context(), driver.PINTry{SIM: iccid[:len(iccid)-1], PIN: wrong, Left: 3}); err == nil {
+		t.Error("tried again in a modem that leaves out the check digit")
+	}
 	other := driver.PINTry{SIM: "8999900000000000022", PIN: wrong, Left: -1}
 	if err := pins().Claim(t.Context(), other); err != nil {
 		t.Errorf("another SIM: %v", err)
+	}
+}
+
+// impatient waits a second for a SIM that is busy.
+func impatient(o *gateway.Options) {
+	for i := range o.Lines {
+		port := o.Lines[i].Port
+		o.Lines[i].Open = func(ctx context.Context) (gateway.Modem, error) {
+			m, err := driver.Open(ctx, driver.Options{Port: port, CommandTimeout: 500 * time.Millisecond})
+			if err != nil {
+				return nil, err
+			}
+			return m, nil
+		}
 	}
 }
 
@@ -165,7 +182,7 @@ func TestEachStateOfASIMIsALineState(t *testing.T) {
 		sim.SIMBusy:    {"sim-busy", "the line waits for it"},
 	} {
 		t.Run(state, func(t *testing.T) {
-			r := newRig(t, nil, func(o *sim.Options) { o.Modems = 2 })
+			r := newRig(t, impatient, func(o *sim.Options) { o.Modems = 2 })
 			m := r.net.Modems()[0]
 			r.lineState("modem0", "up")
 			m.SetSIM(state, "73914628")

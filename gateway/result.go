@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -65,8 +66,11 @@ func (l *line) learn(c *claim, fate string, sendErr error) {
 		l.unanswered.Store(false)
 		l.unblock()
 		l.log.Debug("the network took a part", "msg", c.m.ID, "part", c.part)
-	case errors.As(sendErr, &se) && se.Fate == driver.NotSent && se.Class == driver.LineDown:
-		l.blockFor(se.Code, l.g.clock.now())
+	case !errors.As(sendErr, &se) || se.Fate != driver.NotSent:
+	case se.Class == driver.LineDown:
+		l.blockFor(se.Code, blockFirst, l.g.clock.now())
+	case slices.Contains(noServiceCodes, se.Code):
+		l.blockFor(se.Code, retryFirst, l.g.clock.now())
 	}
 	if se != nil {
 		l.lookAgain(se.Code)
@@ -176,10 +180,10 @@ func (l *line) notSent(tx store.Tx, m *store.Message, part int, se *driver.SendE
 			l.g.elsewhere.note(m, l.o.Name, now.Add(wait))
 		}
 	}()
-	switch se.Class {
-	case driver.LineDown: // it is the line that waits
+	switch {
+	case se.Class == driver.LineDown, slices.Contains(noServiceCodes, se.Code): // it is the line that waits
 		wait = 0
-	case driver.Temporary, driver.Unsure:
+	case se.Class == driver.Temporary, se.Class == driver.Unsure:
 		wait = max(wait, backoff(m.Attempts))
 	default:
 		wait = max(wait, retryGone)
@@ -205,11 +209,12 @@ func backoff(attempt int) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// blockFor takes the line out of sending for a while.
-func (l *line) blockFor(code string, now time.Time) {
+// blockFor takes the line out of sending for a while: first, and twice as long
+// each time that no send succeeds between.
+func (l *line) blockFor(code string, first time.Duration, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.block.step = min(max(blockFirst, 2*l.block.step), blockMax)
+	l.block.step = min(max(first, 2*l.block.step), blockMax)
 	l.block.until, l.block.why = now.Add(l.block.step), code
 	l.state.LastError = code
 	l.log.Warn("the network refuses this line; it does not send for a while", "code", code, "wait", l.block.step)

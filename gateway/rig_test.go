@@ -107,7 +107,7 @@ func (r *rig) options() gateway.Options {
 		Version: "test", Site: "test", KeyMinute: 1e6, KeyDay: 1e6, MaxQueued: 10000, TTL: time.Hour, Keep: 24 * time.Hour,
 		KeepText: time.Hour, MaxParts: 10, OnUnknown: "hold", Report: true, InboundKeep: time.Hour, Reassembly: time.Minute,
 		Phones: nil, Log: log, Now: func() time.Time { return time.Now().Add(time.Duration(r.wall.Load())) },
-		ShutdownWait: 2 * time.Second, Poll: 500 * time.Millisecond, Sweep: 100 * time.Millisecond,
+		ShutdownWait: 2 * time.Second, Poll: 500 * time.Millisecond, Offline: 200 * time.Millisecond, Sweep: 100 * time.Millisecond,
 		OTP: gateway.OTPOptions{
 			Length: 6, TTL: 5 * time.Minute, MaxAttempts: 5, MaxSends: 3, ResendAfter: 30 * time.Second, OnUnknown: "resend",
 			PerHour: 1000, PerDay: 1000, Brand: "Test", Template: "{{code}} is your {{brand}} code, valid {{ttl_minutes}} min.",

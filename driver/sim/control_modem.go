@@ -94,6 +94,16 @@ var modemRoutes = map[string]func(*Modem, *http.Request) (any, error){
 	},
 	"PUT /modems/{modem}/registration": putRegistration,
 	"PUT /modems/{modem}/sim":          putSIM,
+	"PUT /modems/{modem}/smsc": func(m *Modem, r *http.Request) (any, error) {
+		var b struct {
+			Number string `json:"number"`
+		}
+		if err := read(r, &b); err != nil {
+			return nil, err
+		}
+		m.SetSMSC(b.Number)
+		return nil, nil
+	},
 	"POST /modems/{modem}/unsolicited": postText((*Modem).Unsolicited),
 	"POST /modems/{modem}/emit":        postText((*Modem).Emit),
 	"POST /modems/{modem}/call": func(m *Modem, r *http.Request) (any, error) {
@@ -165,6 +175,7 @@ func putSIM(m *Modem, r *http.Request) (any, error) {
 	var b struct {
 		State string `json:"state"`
 		PIN   string `json:"pin"`
+		Tries *int   `json:"tries"` // left of the PIN
 	}
 	if err := read(r, &b); err != nil {
 		return nil, err
@@ -173,5 +184,8 @@ func putSIM(m *Modem, r *http.Request) (any, error) {
 		return nil, fmt.Errorf("SIM state %q is unknown", b.State)
 	}
 	m.SetSIM(b.State, b.PIN)
+	if b.Tries != nil {
+		m.SetPINTries(*b.Tries)
+	}
 	return nil, nil
 }
