@@ -98,17 +98,21 @@ func (r *rig) tells(want ...string) {
 		}
 	}
 	events := 0
-	if err := r.st.View(r.t.Context(), func(tx store.Tx) error {
-		rows, err := tx.PendingEvents("status", 0, 1000)
-		for _, e := range rows {
-			if e.Subject == "modem.modem0.recovery" && strings.Contains(string(e.Payload), `"step":"`) {
-				events++
+	r.until("each step is an event", func() bool { // written after it is shown
+		events = 0
+		if err := r.st.View(r.t.Context(), func(tx store.Tx) error {
+			rows, err := tx.PendingEvents("status", 0, 1000)
+			for _, e := range rows {
+				if e.Subject == "modem.modem0.recovery" && strings.Contains(string(e.Payload), `"step":"`) {
+					events++
+				}
 			}
+			return err
+		}); err != nil {
+			r.t.Fatal(err)
 		}
-		return err
-	}); err != nil {
-		r.t.Fatal(err)
-	}
+		return events >= len(want)
+	})
 	if int(counted) != len(want) || events != len(want) {
 		r.t.Errorf("%d steps, %v counted, %d events", len(want), counted, events)
 	}
