@@ -18,7 +18,8 @@ const longSMS = 5 << 10
 
 // full says how much there is: at scale 1 a million messages, the 100,000
 // events that SMS_STATUS keeps, and more than SMS_INBOUND has room for, which
-// is the larger part of the quarter that streams have of storage.max.
+// is the larger part of the quarter that streams have of storage.max. Only at
+// scale 1 the streams are full.
 type full struct {
 	messages, status, inbound int
 	storage                   configs.Size
@@ -28,7 +29,9 @@ func fullStore() full {
 	scale := benchScale()
 	storage := int64(2 << 30 * scale)
 	room := storage / streamShare / 4 * 3
-	return full{int(1e6 * scale), int(1e5 * scale), int(room/longSMS*11/10) + 1, configs.Size(storage)}
+	// Each event is a sync of the disk: below scale 1 there are fewer still.
+	events := min(scale, 1)
+	return full{int(1e6 * scale), int(1e5 * scale * events), int(float64(room/longSMS)*events*1.1) + 1, configs.Size(storage)}
 }
 
 func (f full) config(c *configs.Config) { c.Storage.Max = f.storage }
