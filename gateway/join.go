@@ -11,11 +11,6 @@ import (
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
-// setWindow is how far apart the service centre may have stamped the parts of
-// one long SMS: references come round again, and parts of two messages must
-// never make one.
-const setWindow = 10 * time.Minute
-
 // gap stands where a part is missing, so that digits on its two sides do not
 // read as one number.
 const gap = " […] "
@@ -33,13 +28,13 @@ func (l *line) join(tx store.Tx, d driver.Decoded, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range sets {
-		switch fit(s, part) {
-		case repeats:
-			return nil
-		case belongs:
-			return l.g.grow(tx, s, part, now)
-		}
+	found, sure := bestFit(sets, part)
+	switch {
+	case found == nil:
+	case fit(found, part) == repeats:
+		return nil
+	case sure:
+		return l.g.grow(tx, found, part, now)
 	}
 	in := l.inbound(d, now)
 	s := &store.Set{
@@ -48,56 +43,12 @@ func (l *line) join(tx store.Tx, d driver.Decoded, now time.Time) error {
 	if err := tx.InsertSet(s); err != nil {
 		return err
 	}
+	if found == nil {
+		if err := l.g.takeOver(tx, s, part, sets); err != nil {
+			return err
+		}
+	}
 	return l.g.grow(tx, s, part, now)
-}
-
-type fitness int
-
-const (
-	strange fitness = iota // of another message
-	belongs
-	repeats // a late copy of what is there
-)
-
-// fit judges whether a part belongs to a set: stamped within the window of
-// the others, and its place free. Another text in the same place, or a time
-// far off, makes it a part of another message.
-func fit(s *store.Set, p store.SetPart) fitness {
-	for _, have := range s.Parts {
-		if apart(have, p) > setWindow {
-			return strange
-		}
-	}
-	for _, have := range s.Parts {
-		if have.Seq != p.Seq {
-			continue
-		}
-		if same(have, p) {
-			return repeats
-		}
-		return strange
-	}
-	if s.Done {
-		return strange
-	}
-	return belongs
-}
-
-// same says whether two parts say the same. Data of 8 bits has no text, so two
-// parts without one are told apart by what they hold.
-func same(a, b store.SetPart) bool {
-	return a.Text == b.Text && a.Encoding == b.Encoding &&
-		(a.Text != "" || driver.SameData(driver.Decode(a.Raw, -1), driver.Decode(b.Raw, -1)))
-}
-
-// apart is how far apart two parts were stamped by the service centre; by
-// their arrival when a stamp is unreadable.
-func apart(a, b store.SetPart) time.Duration {
-	d := a.SMSCAt.Sub(b.SMSCAt)
-	if a.SMSCAt.IsZero() || b.SMSCAt.IsZero() {
-		d = a.At.Sub(b.At)
-	}
-	return max(d, -d)
 }
 
 // grow adds the part and publishes what has become complete.
@@ -107,6 +58,13 @@ func (g *Gateway) grow(tx store.Tx, s *store.Set, p store.SetPart, now time.Time
 	}
 	s.Parts = append(s.Parts, p)
 	switch {
+	case len(s.Parts) == s.Key.Total && doubtful(s.Parts):
+		// Published when nothing has contradicted it for a while.
+		c := store.SetChange{DueAt: ptr(now.Add(min(settleTime, g.o.Reassembly)))}
+		if s.InboundID != "" {
+			s.LateAt, c.LateAt = now, &now
+		}
+		return tx.ChangeSet(s.ID, c)
 	case len(s.Parts) == s.Key.Total:
 		return g.publishSet(tx, s, now)
 	case s.InboundID != "" && s.LateAt.IsZero():

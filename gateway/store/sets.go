@@ -114,6 +114,12 @@ func (t *tx) AddSetPart(set int64, p SetPart) error {
 		blob(t.seal.seal(setPlace("raw", set, p.Seq), []byte(p.Raw))), us(p.SMSCAt), us(p.At))
 }
 
+// DropSetPart implements [Inbox].
+func (t *tx) DropSetPart(set int64, seq int) error {
+	_, err := t.exec(`DELETE FROM set_parts WHERE set_id=? AND seq=?`, set, seq)
+	return err
+}
+
 // ChangeSet implements [Inbox].
 func (t *tx) ChangeSet(id int64, c SetChange) error {
 	var u changes

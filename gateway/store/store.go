@@ -283,6 +283,7 @@ type Inbox interface {
 	FindSets(k SetKey) ([]*Set, error) // the newest 32, newest first, with parts
 	InsertSet(s *Set) error            // sets s.ID
 	AddSetPart(set int64, p SetPart) error
+	DropSetPart(set int64, seq int) error // no error if there is none
 	ChangeSet(id int64, c SetChange) error
 	Set(id int64) (*Set, error)
 	OverdueSets(now time.Time, limit int) ([]*Set, error)

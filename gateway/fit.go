@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"slices"
+	"time"
+
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// References of long SMS come round again, and some senders use one for all.
+// What tells two messages apart is when the service centre was given their
+// parts, which a late delivery does not change. Half a message is a nuisance,
+// halves of two that make one are a wrong code.
+const (
+	setWindow  = 10 * time.Minute // how far apart the parts of one SMS may be stamped in all
+	partGap    = 30 * time.Second // from here on two parts that follow one another are of two messages
+	closeGap   = 10 * time.Second // up to here there is no doubt
+	tieGap     = 5 * time.Second  // two messages so near to a part cannot be told apart by it
+	settleTime = 30 * time.Second // how long a doubtful whole waits for a part that contradicts it
+)
+
+type fitness int
+
+const (
+	strange fitness = iota // of another message
+	belongs
+	repeats // a late copy of what is there
+)
+
+// fit judges whether a part can belong to a set: stamped near enough to the
+// others, and its place free. Another text in the same place, or a time far
+// off, makes it a part of another message.
+func fit(s *store.Set, p store.SetPart) fitness {
+	near := false
+	for _, have := range s.Parts {
+		if apart(have, p) > setWindow {
+			return strange
+		}
+		near = near || within(have, p, partGap)
+	}
+	for _, have := range s.Parts {
+		if have.Seq != p.Seq {
+			continue
+		}
+		if same(have, p) {
+			return repeats
+		}
+		return strange
+	}
+	if s.Done || !near {
+		return strange
+	}
+	return belongs
+}
+
+// within says whether two parts were stamped less than gap apart for each step
+// from one to the other. Without stamps there is only the time of arrival,
+// which says little.
+func within(a, b store.SetPart, gap time.Duration) bool {
+	if a.SMSCAt.IsZero() || b.SMSCAt.IsZero() {
+		gap = setWindow
+	}
+	steps := max(a.Seq-b.Seq, b.Seq-a.Seq, 1)
+	return apart(a, b) < time.Duration(steps)*gap
+}
+
+// same says whether two parts say the same. Data of 8 bits has no text, so two
+// parts without one are told apart by what they hold.
+func same(a, b store.SetPart) bool {
+	return a.Text == b.Text && a.Encoding == b.Encoding &&
+		(a.Text != "" || driver.SameData(driver.Decode(a.Raw, -1), driver.Decode(b.Raw, -1)))
+}
+
+// apart is how far apart two parts were stamped by the service centre; by
+// their arrival when a stamp is unreadable.
+func apart(a, b store.SetPart) time.Duration {
+	d := a.SMSCAt.Sub(b.SMSCAt)
+	if a.SMSCAt.IsZero() || b.SMSCAt.IsZero() {
+		d = a.At.Sub(b.At)
+	}
+	return max(d, -d)
+}
+
+// distance is how far a part is from the nearest one of a set, itself left out.
+func distance(p store.SetPart, parts []store.SetPart) time.Duration {
+	nearest := time.Duration(1<<63 - 1)
+	for _, have := range parts {
+		if have.Raw != p.Raw {
+			nearest = min(nearest, apart(have, p))
+		}
+	}
+	return nearest
+}
+
+// bestFit finds the set that a part fits best: where it completes rather than
+// repeats something, and was stamped nearest. It is not sure when another one
+// fits as well.
+func bestFit(sets []*store.Set, p store.SetPart) (best *store.Set, sure bool) {
+	const never = time.Duration(1<<63 - 1)
+	var copied *store.Set
+	first, second, copy := never, never, never // distances of the two nearest it belongs to, and of what it repeats
+	for _, s := range sets {
+		d := distance(p, s.Parts)
+		switch f := fit(s, p); {
+		case f == repeats && d < copy:
+			copied, copy = s, d
+		case f == belongs && d < first:
+			best, first, second = s, d, first
+		case f == belongs:
+			second = min(second, d)
+		}
+	}
+	if copied != nil && (best == nil || copy < first-tieGap) {
+		return copied, true
+	}
+	return best, second-first > tieGap
+}
+
+// takeOver moves to a new set what an unpublished one holds of its message: a
+// part in a place that was taken shows that there are two, and that the other
+// may have been filled from both.
+func (g *Gateway) takeOver(tx store.Tx, s *store.Set, first store.SetPart, rivals []*store.Set) error {
+	for _, rival := range rivals {
+		if rival.Done || fit(rival, first) == belongs {
+			continue
+		}
+		kept := slices.Clone(rival.Parts)
+		for _, p := range rival.Parts {
+			free := p.Seq != first.Seq && !slices.ContainsFunc(s.Parts, func(o store.SetPart) bool { return o.Seq == p.Seq })
+			if !free || !within(p, first, partGap) || apart(p, first) >= distance(p, kept) {
+				continue
+			}
+			if err := tx.DropSetPart(rival.ID, p.Seq); err != nil {
+				return err
+			}
+			if err := tx.AddSetPart(s.ID, p); err != nil {
+				return err
+			}
+			s.Parts = append(s.Parts, p)
+			kept = slices.DeleteFunc(kept, func(o store.SetPart) bool { return o.Seq == p.Seq })
+		}
+		if len(kept) < len(rival.Parts) && rival.InboundID == "" {
+			if err := tx.ChangeSet(rival.ID, store.SetChange{DueAt: ptr(rival.FirstAt.Add(g.o.Reassembly))}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// doubtful says whether parts that make a whole were stamped so far apart that
+// they may be of two messages.
+func doubtful(parts []store.SetPart) bool {
+	sorted := slices.SortedFunc(slices.Values(parts), func(a, b store.SetPart) int { return a.Seq - b.Seq })
+	for i := 1; i < len(sorted); i++ {
+		if !within(sorted[i-1], sorted[i], closeGap) {
+			return true
+		}
+	}
+	return false
+}

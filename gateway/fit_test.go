@@ -1,0 +1,121 @@
+package gateway_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modemgate/modemgate/driver/sim"
+	"github.com/modemgate/modemgate/gateway"
+)
+
+// piece is one half of one of two long messages under one reference.
+type piece struct{ message, part int }
+
+// sequences are all orders in which some or all of four halves can arrive.
+func sequences(left []piece) [][]piece {
+	var out [][]piece
+	for i, p := range left {
+		out = append(out, []piece{p})
+		for _, rest := range sequences(slices.Delete(slices.Clone(left), i, i+1)) {
+			out = append(out, append([]piece{p}, rest...))
+		}
+	}
+	return out
+}
+
+// TestTrapS12EveryOrderAndEveryLoss sends two messages of one sender under one
+// reference in every order of their parts, with every loss of some, and never
+// may a text hold the code of one and the end of the other.
+func TestTrapS12EveryOrderAndEveryLoss(t *testing.T) {
+	for name, apart := range map[string]time.Duration{"a minute apart": time.Minute, "20 s apart": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil, nil)
+			began := time.Now().Add(-time.Hour).Truncate(time.Second)
+			all := sequences([]piece{{1, 1}, {1, 2}, {2, 1}, {2, 2}})
+			for step := range 4 {
+				for i, sequence := range all {
+					if step < len(sequence) {
+						r.half(i, sequence[step], began, apart)
+					}
+				}
+				r.empty()
+			}
+			r.pass(61 * time.Second)
+			whole := make(map[string]int)
+			for _, in := range r.everyPart(all) {
+				sequence := all[senderIndex(in.From)]
+				one, two := strings.Contains(in.Text, "<1"), strings.Contains(in.Text, "<2")
+				if one && two && !undecidable(sequence, apart) {
+					t.Errorf("%v: two messages became one: %q", sequence, in.Text)
+				}
+				if !in.Incomplete {
+					whole[in.From]++
+				}
+			}
+			for i, sequence := range all {
+				if len(sequence) == 4 && whole[senderNumber(i)] != 2 {
+					t.Errorf("%v: %d of two messages came whole", sequence, whole[senderNumber(i)])
+				}
+			}
+		})
+	}
+}
+
+// everyPart waits until every part that was sent is in what was published.
+func (r *rig) everyPart(all [][]piece) (list []gateway.Inbound) {
+	r.t.Helper()
+	want := 0
+	for _, sequence := range all {
+		want += len(sequence)
+	}
+	r.until("every part is published", func() bool {
+		list = nil
+		parts, f := 0, gateway.InboundFilter{Limit: 200, Ascending: true}
+		for {
+			page, err := r.g.ListInbound(r.t.Context(), admin, f)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			list = append(list, page.Items...)
+			if f.Cursor = page.NextCursor; len(page.Items) < f.Limit {
+				break
+			}
+		}
+		for _, in := range list {
+			parts += len(in.Raw)
+		}
+		return parts >= want
+	})
+	return list
+}
+
+// undecidable is when of each message only the half came that the other lost,
+// at a pace that some phones have: nothing tells them from one message.
+func undecidable(s []piece, apart time.Duration) bool {
+	return apart < 30*time.Second && len(s) == 2 && s[0].message != s[1].message && s[0].part != s[1].part
+}
+
+const senders = 447700900000
+
+func senderNumber(i int) string { return fmt.Sprintf("+%d", senders+i) }
+
+func senderIndex(number string) int {
+	n, _ := strconv.Atoi(number[1:])
+	return n - senders
+}
+
+// half lets a phone send one part of a text of two.
+func (r *rig) half(phone int, p piece, began time.Time, apart time.Duration) {
+	r.t.Helper()
+	text := fmt.Sprintf("<%d code>%s<%[1]d end>", p.message, strings.Repeat(".", 160))
+	err := r.net.Phone(senderNumber(phone)).SendWith(r.net.Modems()[0].Number(), text, sim.SendOptions{
+		Ref: new(7), Order: []int{p.part}, Timestamp: began.Add(time.Duration(p.message-1) * apart),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
