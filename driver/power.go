@@ -28,7 +28,8 @@ type Power struct {
 
 const (
 	powerTimeout = time.Minute
-	powerOutput  = 4 << 10 // octets of output that are kept
+	powerGrace   = 15 * time.Second // to come to its end once nobody waits any more
+	powerOutput  = 4 << 10          // octets of output that are kept
 )
 
 // Cycle runs the command. An error says that it could not be run, took too
@@ -41,9 +42,11 @@ func (p Power) Cycle(ctx context.Context) error {
 	if limit <= 0 {
 		limit = powerTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	// Who stops waiting must not leave the modem without power.
+	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.Argv[0], p.Argv[1:]...)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(powerGrace, cancel) })()
+	cmd := exec.CommandContext(run, p.Argv[0], p.Argv[1:]...)
 	out := &clipped{limit: powerOutput}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = append(os.Environ(), p.Env...)
@@ -57,7 +60,7 @@ func (p Power) Cycle(ctx context.Context) error {
 		}
 	}
 	switch {
-	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+	case errors.Is(run.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("power command %s: not done after %s", p.Argv[0], limit)
 	case err != nil:
 		return fmt.Errorf("power command %s: %w", p.Argv[0], err)

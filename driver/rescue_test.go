@@ -221,6 +221,12 @@ func TestPowerCommand(t *testing.T) {
 	if err := (Power{Argv: []string{filepath.Join(t.TempDir(), "none")}}).Cycle(context.Background()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such command: %v", err)
 	}
+	p.Env = []string{"PORT=2", "CODE=0"}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := p.Cycle(ctx); err != nil {
+		t.Errorf("nobody waits for it any more: %v", err)
+	}
 	if err := (Power{}).Cycle(context.Background()); err == nil {
 		t.Error("no command is no error")
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
-	"github.com/modemgate/modemgate/gateway/store"
 )
 
 // The ladder of recovery: what is done for a modem that does not work, step
@@ -64,7 +62,7 @@ type Rescue struct {
 type RecoveryOptions struct {
 	Strikes int           // sessions in a row that end in silence, or sends in vain, before the first step; 3
 	Return  time.Duration // for a modem to answer and register after a step; 90 s
-	Well    time.Duration // of service after which the ladder begins from below; 10 min
+	Well    time.Duration // after a step, until the ladder begins from below; 10 min
 	Rest    time.Duration // out of service after the first ladder in vain, doubled each time; 1 min
 	RestMax time.Duration // 30 min
 	Answer  time.Duration // how long after a submission its answer may still come; 150 s
@@ -87,27 +85,6 @@ func (o *RecoveryOptions) setDefaults() {
 	}
 }
 
-// Incident is one step of a recovery and what came of it.
-type Incident struct {
-	At     time.Time
-	Cause  string
-	Step   string
-	Result string
-	Detail string
-	Took   time.Duration
-}
-
-// maxIncidents is how many a line remembers.
-const maxIncidents = 10
-
-// RecoveryStatus is what a line's ladder does at present.
-type RecoveryStatus struct {
-	Cause     string    // "" when nothing is wrong
-	Step      string    // under way, or under judgement by the next send; "" for none
-	RetryAt   time.Time // when a line out of service is tried again; zero when it is in service
-	Incidents []Incident
-}
-
 // ladder is the state of a line's recovery. It is owned by keep.
 type ladder struct {
 	cause   string
@@ -118,13 +95,10 @@ type ladder struct {
 	vain    vainSends
 	trial   *Incident // judged by the next sends
 	plug    string    // what was plugged in when there last was trouble
+	since   time.Time // when the last step, or the rest that followed it, was over
+	opens   bool      // it answers when it is opened, and hangs later
+	bySend  bool      // the session ended because of a send, which vain counts
 	answer  time.Time // until then a submission may still be answered
-}
-
-// vainSends are sends in a row that the modem failed by itself.
-type vainSends struct {
-	n       int
-	numbers map[string]bool // whom they were for
 }
 
 var (
@@ -150,21 +124,23 @@ func (l *line) rescue(ctx context.Context, err error, lasted time.Duration) bool
 	if l.orderDue() {
 		return l.obey(ctx)
 	}
-	mute := errors.Is(err, errMute)
-	if !mute && !silent(err) {
-		return false
+	if !r.since.IsZero() && time.Since(r.since) > l.g.o.Recovery.Well {
+		r.next, r.rounds = 0, 0
 	}
-	if mute {
+	bySend := r.bySend
+	r.bySend = false
+	switch {
+	case errors.Is(err, errMute):
 		return l.climb(ctx, CauseMute)
+	case !silent(err), bySend:
+		return false
 	}
 	if plug := l.plug(); lasted > quietSession || plug != r.plug {
 		r.strikes, r.plug = 0, plug
 	}
-	if lasted > l.g.o.Recovery.Well && r.cause != CauseMute {
-		r.next, r.rounds = 0, 0
-	}
 	r.strikes++
-	if errors.Is(err, driver.ErrSilent) {
+	r.opens = !errors.Is(err, driver.ErrSilent)
+	if !r.opens {
 		r.shut++
 	}
 	if r.strikes < l.strikesLeft() {
@@ -198,7 +174,12 @@ func (l *line) strikesLeft() int {
 func (l *line) climb(ctx context.Context, cause string) bool {
 	r := &l.ladder
 	r.cause = cause
-	defer func() { r.plug = l.plug() }()
+	defer func() {
+		r.plug = l.plug()
+		if now := time.Now(); r.since.Before(now) {
+			r.since = now
+		}
+	}()
 	if cause == CauseSilent && r.next == 0 {
 		l.incident(Incident{Cause: cause, Step: StepReopen, Result: ResultInVain, Detail: fmt.Sprintf("opened %d times", r.strikes)})
 	}
@@ -249,15 +230,16 @@ func (o RecoveryOptions) restFor(rounds int) time.Duration {
 	return min(o.Rest<<min(max(rounds-1, 0), 10), o.RestMax)
 }
 
-// outOfService is the open breaker. A modem that still answers goes on receiving and
-// only sends nothing; a silent one is left alone until the time is over,
-// somebody plugs it anew or asks for a reset.
+// outOfService is the open breaker. A modem that still answers goes on
+// receiving and only sends nothing; a silent one is left alone until the time
+// is over, somebody plugs it anew or asks for a reset.
 func (l *line) outOfService(ctx context.Context, cause string) {
 	wait := l.g.o.Recovery.restFor(l.ladder.rounds)
 	until := l.g.clock.now().Add(wait)
 	detail := "nothing helped: check cable, power and SIM; it is tried again at " + until.Format(time.RFC3339)
 	l.incident(Incident{Cause: cause, Step: StepNone, Result: ResultOpen, Detail: detail})
 	if cause == CauseMute {
+		l.ladder.since = time.Now().Add(wait)
 		l.blockUntil(until, errMute.Error())
 		l.showRecovery(cause, StepNone, until)
 		return
@@ -294,114 +276,4 @@ func (l *line) plug() string {
 		return ""
 	}
 	return l.o.Rescue.Plug()
-}
-
-// sendJudged draws from the outcome of a send what it says of the modem, and
-// says whether the modem is to be taken for one that cannot send.
-func (l *line) sendJudged(to string, sendErr error) (mute bool) {
-	r := &l.ladder
-	if sendErr == nil {
-		r.vain = vainSends{}
-		if r.trial != nil {
-			l.judged(ResultCured, "the next send succeeded")
-		}
-		if r.cause == CauseMute {
-			l.forgive()
-		}
-		return false
-	}
-	var se *driver.SendError
-	if !errors.As(sendErr, &se) || !modemsFault(se) {
-		return false
-	}
-	r.vain.add(to)
-	return l.enough(r.vain)
-}
-
-func (v *vainSends) add(to string) {
-	if v.numbers == nil {
-		v.numbers = map[string]bool{}
-	}
-	v.n++
-	v.numbers[to] = true
-}
-
-// enough says whether sends in vain are the modem's doing: of more than one
-// number, unless a step is being judged by them.
-func (l *line) enough(v vainSends) bool {
-	if l.ladder.trial != nil || l.ladder.rounds > 0 {
-		return v.n >= 2
-	}
-	return v.n >= l.g.o.Recovery.Strikes && len(v.numbers) > 1
-}
-
-// suspected says whether one more failure for this number would be put down
-// to the modem and not to the message.
-func (l *line) suspected(to string, se *driver.SendError) bool {
-	if !modemsFault(se) {
-		return false
-	}
-	v := vainSends{n: l.ladder.vain.n + 1, numbers: map[string]bool{to: true}}
-	for n := range l.ladder.vain.numbers {
-		v.numbers[n] = true
-	}
-	return l.ladder.cause == CauseMute || l.enough(v)
-}
-
-// modemsFault says whether a send failed in a way that says nothing of message
-// or network: 3GPP TS 27.005 §3.2.5 codes 300, 500 and their like, a bare
-// ERROR, no prompt, no answer.
-func modemsFault(se *driver.SendError) bool {
-	if se.Code == "timeout" || se.Code == "prompt" {
-		return true
-	}
-	return se.Class == driver.Unsure && se.Code != "gone" && se.Fate != driver.Refused && !slices.Contains(networksFault, se.Code)
-}
-
-// networksFault are codes without a clear meaning that come from the network:
-// the radio works.
-var networksFault = []string{"cms-21", "cms-81", "cms-111", "cms-127", "cms-255"}
-
-// judged ends the trial of a step by the sends that followed it.
-func (l *line) judged(result, detail string) {
-	i := *l.ladder.trial
-	l.ladder.trial = nil
-	i.Result, i.Detail = result, detail
-	l.incident(i)
-}
-
-// incident makes a step known: log, metric, event, state of the line.
-func (l *line) incident(i Incident) {
-	if i.At.IsZero() {
-		i.At = l.g.clock.now()
-	}
-	log := l.log.Warn
-	if i.Result == ResultCured || i.Result == ResultAnswers {
-		log = l.log.Info
-	}
-	log("recovery", "cause", i.Cause, "step", i.Step, "result", i.Result, "detail", i.Detail, "took", i.Took.Round(time.Millisecond))
-	l.g.metrics.recovery.WithLabelValues(l.o.Name, i.Step, i.Result).Inc()
-	l.mu.Lock()
-	l.recovery.Incidents = slices.Insert(l.recovery.Incidents, 0, i)
-	l.recovery.Incidents = l.recovery.Incidents[:min(len(l.recovery.Incidents), maxIncidents)]
-	l.recovery.Cause, l.recovery.Step, l.recovery.RetryAt = i.Cause, "", time.Time{}
-	switch i.Result {
-	case ResultCured:
-		l.recovery.Cause = ""
-	case ResultAnswers:
-		l.recovery.Step = i.Step
-	}
-	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	err := l.g.update(ctx, "line-recovery", func(tx store.Tx) error { return l.g.recoveryEvent(tx, l, i) })
-	if err != nil {
-		l.log.Warn("cannot record a step of recovery", "step", i.Step, "err", err)
-	}
-}
-
-func (l *line) showRecovery(cause, step string, retry time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.recovery.Cause, l.recovery.Step, l.recovery.RetryAt = cause, step, retry
 }

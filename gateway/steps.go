@@ -53,7 +53,7 @@ func (l *line) act(ctx context.Context, cause, step string) error {
 	rescue := l.o.Rescue
 	switch step {
 	case StepRadio:
-		if cause == CauseSilent {
+		if cause == CauseSilent && !l.ladder.opens {
 			return fmt.Errorf("%w: a silent modem takes no command", errNotPossible)
 		}
 		return l.withModem(ctx, helper.CycleRadio)
@@ -84,7 +84,7 @@ func (l *line) restart(ctx context.Context, cause string) error {
 	if !driver.CanReset(id) {
 		return fmt.Errorf("%w: no restart command of it is known and safe", errNotPossible)
 	}
-	if cause != CauseSilent {
+	if cause != CauseSilent || l.ladder.opens {
 		err := l.withModem(ctx, helper.Reset)
 		if !silent(err) {
 			return err
@@ -99,6 +99,9 @@ func (l *line) restart(ctx context.Context, cause string) error {
 // withModem opens the modem for one action.
 func (l *line) withModem(ctx context.Context, do func(helper, context.Context) error) error {
 	m, err := l.o.Open(ctx)
+	if errors.Is(err, driver.ErrSilent) {
+		return fmt.Errorf("%w: %w", errNotPossible, err)
+	}
 	if err != nil {
 		return err
 	}
