@@ -1,6 +1,8 @@
 package driver_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -254,6 +256,20 @@ func reportsDelivery(t *testing.T, r *station, m *driver.Modem) {
 		d := r.collect(t, m, 1)[0]
 		if d.Kind != driver.Report || d.Report.MR != mr || d.Report.Outcome() != driver.Delivered || d.Report.Recipient.Value != phoneNumber {
 			t.Fatalf("after reference %d came %+v %+v", mr, d, d.Report)
+		}
+	}
+}
+
+// README names every family and its profile, so that nobody has to read the
+// table of quirks.
+func TestREADMENamesEveryProfile(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, profile := range sim.Profiles() {
+		if profile != "generic" && profile != "bare" && !strings.Contains(string(text), "`"+profile+"`") {
+			t.Errorf("README.md says nothing of %s", profile)
 		}
 	}
 }
