@@ -26,9 +26,6 @@ away messages is refused, with what to use instead. Needs the scope admin.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, at(ctx, s, args)) },
 }
 
-// locks is where LCK..ttyX files lie.
-const locks = "/var/lock"
-
 // spoken is what a modem answered to one command.
 type spoken struct {
 	Lines  []string `json:"lines"`
@@ -160,7 +157,7 @@ func openBare(ctx context.Context, cfg configs.Config, line string) (*driver.Mod
 	if err != nil {
 		return nil, err
 	}
-	m, err := driver.Open(ctx, driver.Options{Port: port, LockDir: locks, Bare: true})
+	m, err := driver.Open(ctx, driver.Options{Port: port, LockDir: lockDir, Bare: true})
 	switch {
 	case errors.Is(err, driver.ErrPortBusy):
 		return nil, &failure{code: exitFailed, text: err.Error(), hints: []string{"stop that program, or let it do what you want"}}

@@ -177,7 +177,7 @@ func TestUsage(t *testing.T) {
 		"inbox --limit -1", "explain", "explain 12", "explain msg", "resolve msg_1", "resolve msg_1 done", "queue empty",
 		"status now", "key", "key new", "key new shop", "key new --scopes otp a b", "key new shop --scopes otp --per-day 0",
 		"key new shop --scopes otp --from old", "key new shop --scopes otp --expires never", "key revoke", "key list all",
-		"at", "at front", "at front AT+CPIN=1234", "at front AT ATZ", "at front AT --timeout soon", "trace", "trace a b", "ussd front",
+		"doctor now", "modems all", "at", "at front", "at front AT+CPIN=1234", "at front AT ATZ", "at front AT --timeout soon", "trace", "trace a b", "ussd front",
 		"ussd front *1# --cancel", "ussd front --reply 1 --cancel",
 		"backup", "backup .", "restore", "erase", "erase 1 2",
 	} {
@@ -195,7 +195,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpOfEveryClientCommand(t *testing.T) {
-	for _, name := range []string{"send", "otp", "inbox", "explain", "resolve", "queue", "status", "at", "ussd", "trace", "key", "backup", "restore", "erase"} {
+	for _, name := range []string{"send", "otp", "inbox", "explain", "resolve", "queue", "status", "modems", "doctor", "at", "ussd", "trace", "key", "backup", "restore", "erase"} {
 		r := modemgate(t, nil, "", name, "--help")
 		if r.code != exitOK || !strings.HasPrefix(r.out, "usage: modemgate "+name) || !strings.Contains(r.out, "  modemgate "+name) {
 			t.Errorf("%s --help: exit %d\n%s", name, r.code, r.out)

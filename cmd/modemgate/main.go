@@ -105,7 +105,7 @@ func run(ctx context.Context, s system, args []string) int {
 // commands lists all commands in the order of the overview.
 func commands() []command {
 	return []command{
-		serveCommand, demoCommand, simCommand, statusCommand,
+		serveCommand, demoCommand, simCommand, statusCommand, modemsCommand, doctorCommand,
 		sendCommand, otpCommand, inboxCommand, explainCommand, resolveCommand, queueCommand,
 		atCommand, ussdCommand, traceCommand,
 		keyCommand, backupCommand, restoreCommand, eraseCommand,

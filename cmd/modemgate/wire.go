@@ -140,10 +140,20 @@ type lineJSON struct {
 	Simulated bool       `json:"simulated"`
 	Identity  struct {
 		Number string `json:"number"`
+		IMEI   string `json:"imei"`
+		ICCID  string `json:"iccid"`
+		SMSC   string `json:"smsc"`
 		Model  string `json:"model"`
 	} `json:"identity"`
-	Operator  string `json:"operator"`
-	SignalDBM int    `json:"signal_dbm"`
+	Port         string `json:"port"`
+	Registration string `json:"registration"`
+	Operator     string `json:"operator"`
+	Balance      *struct {
+		Amount float64 `json:"amount"`
+		Low    bool    `json:"low"`
+		Error  string  `json:"error"`
+	} `json:"balance"`
+	SignalDBM int `json:"signal_dbm"`
 	Storage   []struct {
 		Memory string `json:"memory"`
 		Used   int    `json:"used"`

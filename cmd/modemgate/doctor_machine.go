@@ -1,0 +1,248 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/usb"
+)
+
+// dataDir looks at who may do what with the data directory.
+func (x *examination) dataDir() {
+	dir := x.cfg.DataDir
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		x.add("data_dir", "", levelWarn, dir+" does not exist yet", "the first start of the daemon makes it")
+		return
+	case err != nil:
+		x.add("data_dir", "", levelFail, err.Error(), "run it as root or as the user of the daemon: sudo -u modemgate modemgate doctor")
+		return
+	case !info.IsDir():
+		x.add("data_dir", "", levelFail, dir+" is no directory", "move it away, or change data_dir")
+		return
+	case info.Mode().Perm()&0o077 != 0:
+		x.add("data_dir", "", levelFail, fmt.Sprintf("%s may be used by others (mode %04o)", dir, info.Mode().Perm()), "chmod 0700 "+dir)
+		return
+	}
+	if os.Geteuid() != 0 && unix.Access(dir, unix.W_OK) != nil {
+		x.add("data_dir", "", levelFail, dir+" belongs to another user", "run it as root or as that user: sudo -u modemgate modemgate doctor")
+		return
+	}
+	x.ok("data_dir", "", "%s is private, mode %04o, of user %s", dir, info.Mode().Perm(), ownerOf(info))
+}
+
+// ownerOf names the user that a file belongs to.
+func ownerOf(info fs.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "unknown"
+	}
+	id := strconv.Itoa(int(st.Uid))
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+// disk looks at the space that is left.
+func (x *examination) disk() {
+	dir := x.cfg.DataDir
+	for _, err := os.Stat(dir); err != nil && dir != "/"; _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir)
+	}
+	free, err := freeSpace(dir)
+	reserve := int64(x.cfg.Storage.Reserve)
+	switch {
+	case err != nil:
+		x.add("disk", "", levelFail, err.Error(), "")
+	case free < reserve:
+		x.add("disk", "", levelFail, fmt.Sprintf("%s are free under %s, less than storage.reserve (%s): nothing is accepted", octets(free), dir, octets(reserve)),
+			"free space, or lower storage.reserve")
+	case free < 2*reserve:
+		x.add("disk", "", levelWarn, fmt.Sprintf("only %s are free under %s; at %s nothing is accepted any more", octets(free), dir, octets(reserve)), "free space")
+	default:
+		x.ok("disk", "", "%s are free under %s", octets(free), dir)
+	}
+}
+
+// clockFloor is before any clock that is set.
+var clockFloor = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// clock looks whether the time can be trusted: deadlines of codes hang on it.
+func (x *examination) clock() {
+	now := time.Now()
+	if now.Before(clockFloor) {
+		x.add("clock", "", levelFail, "it says "+when(now)+", which cannot be", "set it: timedatectl set-ntp true")
+		return
+	}
+	var t unix.Timex
+	if state, err := unix.Adjtimex(&t); err == nil && state == unix.TIME_ERROR {
+		x.add("clock", "", levelWarn, "it says "+when(now)+", and no time server keeps it right", "timedatectl set-ntp true; codes expire by this clock")
+		return
+	}
+	x.ok("clock", "", "it says %s and is kept right", when(now))
+}
+
+// rivals are programs that take ports of modems, with what to do.
+var rivals = map[string]string{
+	"ModemManager": "install 60-modemgate.rules and run udevadm control --reload && udevadm trigger, or systemctl disable --now ModemManager",
+	"brltty":       "it takes serial adapters: systemctl disable --now brltty-udev, or apt-get remove brltty",
+	"gammu-smsd":   "systemctl disable --now gammu-smsd: two programs on one port lose messages",
+	"smsd":         "systemctl disable --now smstools: two programs on one port lose messages",
+	"pppd":         "it may hold the port of a modem",
+	"wvdial":       "it may hold the port of a modem",
+}
+
+// udevRules is the name of the rules file that keeps others away.
+const udevRules = "60-modemgate.rules"
+
+// programs looks for others that want the same ports.
+func (x *examination) programs() {
+	ruled := slices.ContainsFunc(x.place.etc, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, udevRules))
+		return err == nil
+	})
+	names, _ := filepath.Glob(filepath.Join(x.place.proc, "[0-9]*", "comm"))
+	seen := map[string]bool{}
+	for _, file := range names {
+		b, err := os.ReadFile(file)
+		name := strings.TrimSpace(string(b))
+		do, rival := rivals[name]
+		if err != nil || !rival || seen[name] {
+			continue
+		}
+		seen[name] = true
+		pid := filepath.Base(filepath.Dir(file))
+		if name == "ModemManager" && ruled {
+			x.ok("other programs", name, "runs (pid %s), and %s keeps it from modems", pid, udevRules)
+			continue
+		}
+		x.add("other programs", name, levelWarn, "runs (pid "+pid+") and may take the ports of modems", do)
+	}
+	if len(seen) == 0 {
+		x.ok("other programs", "", "none that takes ports of modems runs")
+	}
+	if !ruled && !seen["ModemManager"] {
+		x.add("udev rules", "", levelWarn, udevRules+" is not installed", "install it before ModemManager is; the package has it in /usr/lib/udev/rules.d")
+	}
+}
+
+// plugged looks at what is plugged in, without opening anything, and returns
+// the ports that somebody holds.
+func (x *examination) plugged() (held map[string]string) {
+	held = map[string]string{}
+	devices, err := x.place.usb.Scan()
+	if err != nil {
+		x.add("usb", "", levelWarn, "cannot be read: "+err.Error(), "")
+	}
+	modems := 0
+	for _, d := range devices {
+		if words := d.Words(); words != "" {
+			level := levelFail
+			if d.Mode == usb.Adapter || d.Mode == usb.Other {
+				level = levelOK
+			}
+			what, do, _ := strings.Cut(words, ": ")
+			x.add("usb", d.Path, level, what, do)
+			continue
+		}
+		modems++
+		x.ok("usb", d.Path, "%s is a modem with %s", d, count(len(d.Ports), "port", "ports"))
+		ports, _ := d.Candidates()
+		if len(ports) > 0 {
+			x.port(ports[0].Node, held)
+		}
+	}
+	for _, l := range x.cfg.Modems.List {
+		if l.Port != "" && !known(devices, l.Port) {
+			x.port(l.Port, held)
+		}
+	}
+	if modems == 0 && x.cfg.Modems.Simulate == 0 && !slices.ContainsFunc(x.cfg.Modems.List, func(l configs.Line) bool { return l.Port != "" }) {
+		x.add("usb", "", levelFail, "no modem is plugged in", "plug one in; lsusb and dmesg say what the kernel sees of it")
+	}
+	return held
+}
+
+// known says whether a port is one of a device that is a modem.
+func known(devices []usb.Device, port string) bool {
+	real, err := filepath.EvalSymlinks(port)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(devices, func(d usb.Device) bool {
+		ports, _ := d.Candidates()
+		return d.Words() == "" && len(ports) > 0 && ports[0].Node == real
+	})
+}
+
+// port looks at the rights to a device node and at who holds it.
+func (x *examination) port(node string, held map[string]string) {
+	info, err := os.Stat(node)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		x.add("port", node, levelFail, "is not there", "is the modem plugged in? ls -l /dev/serial/by-id shows the names; modemgate modems too")
+		return
+	case err != nil:
+		x.add("port", node, levelFail, err.Error(), "")
+		return
+	case info.Mode()&fs.ModeCharDevice == 0:
+		x.add("port", node, levelFail, "is no serial port", "name the port of the modem")
+		return
+	}
+	rights := fmt.Sprintf("%s, group %s", info.Mode(), groupOf(info))
+	if unix.Access(node, unix.R_OK|unix.W_OK) != nil {
+		x.add("port", node, levelFail, "this user may not use it ("+rights+")", "sudo usermod -aG dialout $USER, and log in again; the service has the group by its unit")
+		return
+	}
+	holder := driver.PortHolder(node, lockDir)
+	if holder != "" {
+		real, _ := filepath.EvalSymlinks(node)
+		held[real] = holder
+	}
+	switch {
+	case holder == "":
+		x.ok("port", node, "nobody holds it (%s)", rights)
+	case strings.HasPrefix(holder, "modemgate"):
+		x.ok("port", node, "%s holds it (%s)", holder, rights)
+	default:
+		x.add("port", node, levelFail, holder+" holds it", "stop that program: two on one port lose messages")
+	}
+}
+
+func groupOf(info fs.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "unknown"
+	}
+	id := strconv.Itoa(int(st.Gid))
+	if g, err := user.LookupGroupId(id); err == nil {
+		return g.Name
+	}
+	return id
+}
+
+// addresses looks whether the daemon could listen, and reach its broker.
+func (x *examination) addresses() {
+	if err := portsFree(x.cfg); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			x.add("addresses", "", levelFail, strings.TrimSpace(line), "")
+		}
+		return
+	}
+	x.ok("addresses", "", "api.listen %s and nats.listen %s are free", x.cfg.API.Listen, orNone(x.cfg.NATS.Listen))
+}
