@@ -94,3 +94,18 @@ func (m *Modem) judged(sim bool) error {
 	}
 	return m.o.Verify(m.identity, sim)
 }
+
+// SameSIM makes sure that the SIM is the one that Open has read. If it is not,
+// the session ends with [ErrSIMChanged], or with a [*SIMError] if there is no
+// usable SIM any more. A modem that cannot tell at present is believed.
+func (m *Modem) SameSIM(ctx context.Context) error {
+	release, err := m.s.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := m.checkCard(nil); codeOf(err) == "" {
+		return err
+	}
+	return nil
+}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -112,33 +111,4 @@ func (g *Gateway) freeName(all []adopted, iccid string) (string, error) {
 		}
 	}
 	return "", errors.New("adopt: every name for this SIM is taken")
-}
-
-// swapped refuses a modem that another line had in this run. Names of ports
-// move: what leads here now may have been next door before. A restart takes
-// the configuration at its word again.
-func (l *line) swapped(id driver.Identity) error {
-	if id.IMEI == "" || l.o.Port == "" { // a line by IMEI, SIM or socket is checked by what opens it
-		return nil
-	}
-	l.mu.Lock()
-	own := l.identity.IMEI
-	l.mu.Unlock()
-	if own == id.IMEI {
-		return nil
-	}
-	for _, o := range l.g.lines() {
-		if o == l || o.o.Simulated {
-			continue
-		}
-		o.mu.Lock()
-		theirs, open := o.identity.IMEI, o.modem != nil
-		o.mu.Unlock()
-		if theirs == id.IMEI && !open { // else both have the same: cheap sticks share one
-			return &MismatchError{State: WrongModem, Detail: fmt.Sprintf(
-				"%s leads to the modem %s now, which is that of line %s: nothing is sent; list both by imei or usb_path, or restart modemgate if the modems were exchanged on purpose",
-				l.o.Port, maskID(id.IMEI), o.o.Name)}
-		}
-	}
-	return nil
 }

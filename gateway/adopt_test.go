@@ -2,11 +2,13 @@ package gateway_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/driver/sim"
@@ -176,4 +178,37 @@ func TestSwappedPortsAreRefused(t *testing.T) {
 	r.restart() // the configuration is taken at its word
 	r.lineState("left", "up")
 	r.lineState("right", "up")
+}
+
+// TestNoTextGoesToAnotherSIM exchanges the SIM of a running modem that says
+// nothing about it.
+func TestNoTextGoesToAnotherSIM(t *testing.T) {
+	r := &rig{t: t}
+	r.tune = func(o *gateway.Options) {
+		l := &o.Lines[0]
+		l.SureOfSIM = time.Nanosecond
+		own, open := r.net.Modems()[0].ICCID(), l.Open
+		l.Open = func(ctx context.Context) (gateway.Modem, error) {
+			m, err := open(ctx)
+			if err == nil && m.Identity().ICCID != own {
+				return nil, errors.Join(&gateway.MismatchError{State: gateway.WrongSIM, Detail: "another SIM"}, m.Close())
+			}
+			return m, err
+		}
+	}
+	r.begin(1)
+	m := r.net.Modems()[0]
+	first := r.post(gateway.NewMessage{To: "+999111111", Text: "by the right one"})
+	r.await(first.ID, store.Sent, store.Delivered)
+	m.InsertSIM("8999900000000009993", m.IMSI())
+	second := r.post(gateway.NewMessage{To: "+999111111", Text: "not by the wrong one"})
+	r.lineState("modem0", gateway.WrongSIM)
+	if v := r.message(second.ID); v.State != store.Queued || r.submitted("+999111111") != 1 {
+		t.Errorf("the message is %s, %d were submitted", v.State, r.submitted("+999111111"))
+	}
+	m.InsertSIM(m.ICCID(), m.IMSI())
+	r.await(second.ID, store.Sent, store.Delivered)
+	if n := r.submitted("+999111111"); n != 2 {
+		t.Errorf("%d were submitted", n)
+	}
 }

@@ -301,6 +301,9 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 	if l.g.o.Phones != nil {
 		l.g.senders.note(c.m, c.text)
 	}
+	if err := l.sameSIM(ctx, m); err != nil {
+		return 0, err
+	}
 	began := time.Now()
 	l.submitted.Store(true)
 	defer func() {

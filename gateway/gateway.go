@@ -87,6 +87,9 @@ type LineOptions struct {
 	// [driver.ErrNoPort] means that it is not plugged in, a [*MismatchError]
 	// that it is not the one.
 	Open func(ctx context.Context) (Modem, error)
+	// SureOfSIM is how long the SIM is taken for the one seen last; a text that
+	// comes later has it looked at first. 0: only now and then.
+	SureOfSIM time.Duration
 	// Changed, if not nil, gives a channel that is closed when a modem that
 	// was absent may be there.
 	Changed func() <-chan struct{}

@@ -39,6 +39,7 @@ type line struct {
 	unanswered atomic.Bool  // the store may have submissions of the SIM that nothing was heard of
 
 	// Owned by keep.
+	sure    time.Time      // when the SIM was last seen to be the one
 	told    bool           // it was woken and has not looked at the queue since
 	current *store.Message // long message with parts still to send
 	ladder  ladder
@@ -184,6 +185,7 @@ func (l *line) session(ctx context.Context) (err error) {
 	if err := l.up(ctx, m.Identity()); err != nil {
 		return err
 	}
+	l.sure = time.Now()
 	l.opened()
 	defer l.hold(m)()
 	var wg sync.WaitGroup

@@ -24,6 +24,9 @@ var (
 // (FHS §5.9).
 const lockDir = "/var/lock"
 
+// sureOfSIM is how long a line for one SIM believes that it is still that one.
+const sureOfSIM = 10 * time.Second
+
 // adoptRetry is the wait after an adoption that could not be written.
 const adoptRetry = 10 * time.Second
 
@@ -47,6 +50,9 @@ func (a *app) realLines() []gateway.LineOptions {
 func (a *app) realLine(l configs.Line) gateway.LineOptions {
 	o := a.line(l, lockDir)
 	o.Changed = a.finder.Changed
+	if l.ICCID != "" {
+		o.SureOfSIM = sureOfSIM
+	}
 	port := func() string { return l.Port }
 	if l.Port == "" {
 		port = func() string { return a.finder.Port(l.Name) }
