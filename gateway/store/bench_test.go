@@ -226,7 +226,7 @@ func BenchmarkClaim(b *testing.B) {
 			return err
 		}
 		_, err = tx.ChangeMessage(id, []store.State{store.Queued}, store.MessageChange{State: &sending, Line: &line,
-			ICCID: &iccid, AddAttempts: 1, AddSubmissions: 1, At: now})
+			ICCID: &iccid, AddAttempts: 1, At: now})
 		if err != nil {
 			return err
 		}

@@ -103,7 +103,6 @@ func (c *MessageChange) apply(m *Message) {
 	set(&m.DeadlineAt, c.DeadlineAt)
 	set(&m.EndedAt, c.EndedAt)
 	set(&m.TextUntil, c.TextUntil)
-	m.Submissions += c.AddSubmissions
 	m.Attempts += c.AddAttempts
 	m.Resends += c.AddResends
 	set(&m.PossibleDuplicate, c.PossibleDuplicate)

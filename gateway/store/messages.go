@@ -9,10 +9,10 @@ import (
 
 const messageColumns = `id, api_key, otp_id, recipient, encoding, priority, route, via, state, final, rev,
 	on_unknown, report, ref, metadata, reference, wide, created_at, send_at, deadline_at, not_before, due_at,
-	ended_at, text_until, submissions, attempts, resends, possible_duplicate, simulated, held, line, iccid, error`
+	ended_at, text_until, attempts, resends, possible_duplicate, simulated, held, line, iccid, error`
 
 const insertMessage = `INSERT INTO messages (` + messageColumns + `, body)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
 const selectMessage = `SELECT ` + messageColumns + `, body FROM messages`
 
@@ -28,7 +28,7 @@ func (t *tx) InsertMessage(m *Message) error {
 		m.ID, m.Key, m.OTPID, m.To, m.Encoding, m.Priority, m.Route, joinList(m.Via), string(m.State),
 		flag(m.Final), m.Rev, m.OnUnknown, flag(m.Report), m.Ref, string(m.Metadata), m.Reference, flag(m.Wide),
 		us(m.CreatedAt), us(m.SendAt), us(m.DeadlineAt), us(m.NotBefore), us(m.DueAt), us(m.EndedAt),
-		us(m.TextUntil), m.Submissions, m.Attempts, m.Resends, flag(m.PossibleDuplicate), flag(m.Simulated),
+		us(m.TextUntil), m.Attempts, m.Resends, flag(m.PossibleDuplicate), flag(m.Simulated),
 		flag(m.Held), m.Line, m.ICCID, m.Error, blob(body))
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func scanMessage(r scanner, m *Message, body *[]byte) error {
 	err := r.Scan(&m.ID, &m.Key, &m.OTPID, &m.To, &m.Encoding, &m.Priority, &m.Route, (*list)(&m.Via), &m.State,
 		&m.Final, &m.Rev, &m.OnUnknown, &m.Report, &m.Ref, (*raw)(&m.Metadata), &m.Reference, &m.Wide,
 		(*usec)(&m.CreatedAt), (*usec)(&m.SendAt), (*usec)(&m.DeadlineAt), (*usec)(&m.NotBefore),
-		(*usec)(&m.DueAt), (*usec)(&m.EndedAt), (*usec)(&m.TextUntil), &m.Submissions, &m.Attempts, &m.Resends,
+		(*usec)(&m.DueAt), (*usec)(&m.EndedAt), (*usec)(&m.TextUntil), &m.Attempts, &m.Resends,
 		&m.PossibleDuplicate, &m.Simulated, &m.Held, &m.Line, &m.ICCID, &m.Error, body)
 	m.HasText = len(*body) > 0
 	return err
@@ -127,7 +127,6 @@ func (t *tx) ChangeMessage(id string, from []State, c MessageChange) (bool, erro
 	value(&u, "deadline_at", c.DeadlineAt)
 	value(&u, "ended_at", c.EndedAt)
 	value(&u, "text_until", c.TextUntil)
-	u.plus("submissions", c.AddSubmissions)
 	u.plus("attempts", c.AddAttempts)
 	u.plus("resends", c.AddResends)
 	value(&u, "possible_duplicate", c.PossibleDuplicate)

@@ -54,12 +54,6 @@ func (t *tx) PendingOTP(key, purpose, to string) (*OTP, error) {
 	return t.otp(`state='pending' AND recipient=? AND api_key=? AND purpose=?`, to, key, purpose)
 }
 
-// OTPByMessage implements [OTPs]. The message names its OTP, so it takes no
-// index.
-func (t *tx) OTPByMessage(messageID string) (*OTP, error) {
-	return t.otp(`id=(SELECT otp_id FROM messages WHERE id=?) AND message_id=?`, messageID, messageID)
-}
-
 // ChangeOTP implements [OTPs].
 func (t *tx) ChangeOTP(id string, from []OTPState, c OTPChange) (bool, error) {
 	var u changes

@@ -190,26 +190,6 @@ func (t *tx) OverdueMessages(states []State, now time.Time, limit int) ([]string
 	return out, nil
 }
 
-// nextOverdue is one seek for the queue and one for each state that waits.
-var nextOverdue = func() string {
-	branches := []string{`SELECT * FROM (SELECT deadline_at FROM messages WHERE state='queued' AND held=0 AND deadline_at>?
-		ORDER BY deadline_at LIMIT 1) AS q`}
-	for _, s := range waiting {
-		branches = append(branches, fmt.Sprintf(`SELECT * FROM (SELECT due_at FROM messages
-			WHERE final=0 AND state<>'queued' AND state='%s' AND due_at>? ORDER BY due_at LIMIT 1) AS %s`, s, s))
-	}
-	return strings.Join(branches, " UNION ALL ")
-}()
-
-// NextOverdue implements [Messages].
-func (t *tx) NextOverdue(now time.Time) (time.Time, error) {
-	args := make([]any, 1+len(waiting))
-	for i := range args {
-		args[i] = us(now)
-	}
-	return t.earliest(nextOverdue, args...)
-}
-
 // InState implements [Messages].
 func (t *tx) InState(s State) ([]string, error) {
 	if s == Queued {

@@ -58,7 +58,6 @@ type Message struct {
 	EndedAt    time.Time // when it became final
 	TextUntil  time.Time // when the text is erased; zero: not decided yet
 
-	Submissions       int // PDUs handed to a modem over all attempts
 	Attempts          int // rounds of sending
 	Resends           int // automatic copies after an unknown outcome
 	PossibleDuplicate bool
@@ -97,7 +96,6 @@ type MessageChange struct {
 	DeadlineAt        *time.Time
 	EndedAt           *time.Time
 	TextUntil         *time.Time
-	AddSubmissions    int
 	AddAttempts       int
 	AddResends        int
 	PossibleDuplicate *bool

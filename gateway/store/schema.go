@@ -37,7 +37,6 @@ var schemaV1 = []string{
 		due_at BIGINT NOT NULL,
 		ended_at BIGINT NOT NULL,
 		text_until BIGINT NOT NULL,
-		submissions BIGINT NOT NULL,
 		attempts BIGINT NOT NULL,
 		resends BIGINT NOT NULL,
 		possible_duplicate BIGINT NOT NULL,

@@ -143,11 +143,6 @@ func (t *tx) OverdueSets(now time.Time, limit int) ([]*Set, error) {
 	return t.sets(`due_at>0 AND due_at<=? ORDER BY due_at, id LIMIT ?`, us(now), limit)
 }
 
-// NextSetDue implements [Inbox].
-func (t *tx) NextSetDue() (time.Time, error) {
-	return t.earliest(`SELECT due_at FROM sets WHERE due_at>0 ORDER BY due_at LIMIT 1`)
-}
-
 // PurgeSets implements [Inbox].
 func (t *tx) PurgeSets(before time.Time, limit int) (int, error) {
 	n, err := t.exec(`DELETE FROM sets WHERE id IN

@@ -149,8 +149,6 @@ type Messages interface {
 	// whose deadline (state queued) or due_at (other states) is at or before
 	// now. Held ones are left alone.
 	OverdueMessages(states []State, now time.Time, limit int) ([]string, error)
-	// NextOverdue is the earliest such time after now; zero when none.
-	NextOverdue(now time.Time) (time.Time, error)
 	// InState lists the ids of all messages in a state that are not final.
 	InState(s State) ([]string, error)
 
@@ -210,8 +208,6 @@ type OTPs interface {
 	// PendingOTP finds the one pending OTP of key, purpose and number;
 	// ErrNotFound when there is none.
 	PendingOTP(key, purpose, to string) (*OTP, error)
-	// OTPByMessage finds the OTP whose newest message it is.
-	OTPByMessage(messageID string) (*OTP, error)
 	// ChangeOTP changes the OTP if its state is one of from; rev is raised.
 	ChangeOTP(id string, from []OTPState, c OTPChange) (bool, error)
 	// CountTry raises attempts_used if the OTP is pending, not expired at now
@@ -287,7 +283,6 @@ type Inbox interface {
 	ChangeSet(id int64, c SetChange) error
 	Set(id int64) (*Set, error)
 	OverdueSets(now time.Time, limit int) ([]*Set, error)
-	NextSetDue() (time.Time, error)
 	PurgeSets(before time.Time, limit int) (int, error) // done sets by first_at
 	EraseSetsFrom(number string) (int, error)           // deletes the sets of one sender with their parts
 }

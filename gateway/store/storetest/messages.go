@@ -15,7 +15,7 @@ func full() *store.Message {
 		Priority: store.PriorityHigh, Route: "back,front", Via: []string{"front", "back"}, State: store.Unknown,
 		Final: true, Rev: 7, OnUnknown: "resend", Report: true, Ref: "order 7", Metadata: json.RawMessage(`{"a":1}`),
 		Reference: 200, Wide: true, CreatedAt: at(0), SendAt: at(1), DeadlineAt: at(2), NotBefore: at(3), DueAt: at(4),
-		EndedAt: at(5), TextUntil: at(6), Submissions: 3, Attempts: 2, Resends: 1, PossibleDuplicate: true,
+		EndedAt: at(5), TextUntil: at(6), Attempts: 2, Resends: 1, PossibleDuplicate: true,
 		Simulated: true, Held: true, Line: "front", ICCID: "8944", Error: "cms-38",
 		Parts: []store.Part{
 			{Index: 1, State: store.Sent, Line: "front", ICCID: "8944", Reference: 0, Attempts: 1, SubmittedAt: at(7),
@@ -73,7 +73,7 @@ var messageTests = map[string]func(t *testing.T, open Open){
 		ok := change(t, s, func(tx store.Tx) (bool, error) {
 			return tx.ChangeMessage(m.ID, nil, store.MessageChange{
 				State: &want.State, Final: &want.Final, Route: &want.Route, NotBefore: &want.NotBefore, DueAt: &want.DueAt,
-				DeadlineAt: &want.DeadlineAt, EndedAt: &want.EndedAt, TextUntil: &want.TextUntil, AddSubmissions: 3,
+				DeadlineAt: &want.DeadlineAt, EndedAt: &want.EndedAt, TextUntil: &want.TextUntil,
 				AddAttempts: 2, AddResends: 1, PossibleDuplicate: ptr(true), Simulated: ptr(true), Line: &want.Line,
 				ICCID: &want.ICCID, Error: &want.Error, Held: ptr(true), At: at(9),
 				History: &store.HistoryEntry{Part: 2, Error: "cms-38", Note: "why"},
@@ -83,7 +83,7 @@ var messageTests = map[string]func(t *testing.T, open Open){
 		got := get(t, s, m.ID)
 		m.State, m.Final, m.Route, m.NotBefore, m.DueAt = want.State, true, want.Route, want.NotBefore, want.DueAt
 		m.DeadlineAt, m.EndedAt, m.TextUntil = want.DeadlineAt, want.EndedAt, want.TextUntil
-		m.Submissions, m.Attempts, m.Resends, m.PossibleDuplicate, m.Simulated = 3, 2, 1, true, true
+		m.Attempts, m.Resends, m.PossibleDuplicate, m.Simulated = 2, 1, true, true
 		m.Line, m.ICCID, m.Error, m.Held, m.Rev = want.Line, want.ICCID, want.Error, true, 2
 		equal(t, "message", got, m)
 		history := view(t, s, func(tx store.Tx) ([]store.HistoryEntry, error) { return tx.History(m.ID) })

@@ -35,16 +35,14 @@ var otpTests = map[string]func(t *testing.T, open Open){
 		older.OTPID = "otp_0001"
 		insert(t, s, m, older)
 		for name, read := range map[string]func(tx store.Tx) (*store.OTP, error){
-			"by id":      func(tx store.Tx) (*store.OTP, error) { return tx.OTP("otp_0001") },
-			"pending":    func(tx store.Tx) (*store.OTP, error) { return tx.PendingOTP("shop", "login", "+447700900001") },
-			"by message": func(tx store.Tx) (*store.OTP, error) { return tx.OTPByMessage("msg_0001") },
+			"by id":   func(tx store.Tx) (*store.OTP, error) { return tx.OTP("otp_0001") },
+			"pending": func(tx store.Tx) (*store.OTP, error) { return tx.PendingOTP("shop", "login", "+447700900001") },
 		} {
 			equal(t, name, view(t, s, read), otp(1))
 		}
 		for name, read := range map[string]func(tx store.Tx) (*store.OTP, error){
-			"by id":            func(tx store.Tx) (*store.OTP, error) { return tx.OTP("otp_x") },
-			"another purpose":  func(tx store.Tx) (*store.OTP, error) { return tx.PendingOTP("shop", "", "+447700900001") },
-			"an older message": func(tx store.Tx) (*store.OTP, error) { return tx.OTPByMessage("msg_0000") },
+			"by id":           func(tx store.Tx) (*store.OTP, error) { return tx.OTP("otp_x") },
+			"another purpose": func(tx store.Tx) (*store.OTP, error) { return tx.PendingOTP("shop", "", "+447700900001") },
 		} {
 			t.Run(name, func(t *testing.T) {
 				fails(t, s, store.ErrNotFound, func(tx store.Tx) error { _, err := read(tx); return err })

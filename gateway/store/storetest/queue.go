@@ -121,15 +121,10 @@ var queueTests = map[string]func(t *testing.T, open Open){
 		overdue := func(now time.Time, limit int, states ...store.State) []string {
 			return view(t, s, func(tx store.Tx) ([]string, error) { return tx.OverdueMessages(states, now, limit) })
 		}
-		next := func(now time.Time) time.Time {
-			return view(t, s, func(tx store.Tx) (time.Time, error) { return tx.NextOverdue(now) })
-		}
 		equal(t, "none yet", overdue(at(4), 9, store.Queued, store.Sent, store.Unknown, store.Sending), []string(nil))
 		equal(t, "queued", overdue(at(10), 9, store.Queued), []string{"msg_0006", "msg_0001"})
 		equal(t, "others", overdue(at(20), 9, store.Sent, store.Unknown, store.Sending), []string{"msg_0002", "msg_0003"})
 		equal(t, "limit", overdue(at(20), 2, store.Queued, store.Sent), []string{"msg_0006", "msg_0001"})
-		equal(t, "next", []time.Time{next(at(0)), next(at(5)), next(at(10)), next(at(15)), next(at(20))},
-			[]time.Time{at(5), at(10), at(15), at(20), {}})
 		for state, want := range map[store.State][]string{
 			store.Unknown: {"msg_0003"}, store.Queued: {"msg_0001", "msg_0006"}, store.Sending: {"msg_0005"}, store.Failed: nil} {
 			equal(t, string(state), view(t, s, func(tx store.Tx) ([]string, error) { return tx.InState(state) }), want)
@@ -180,7 +175,6 @@ var queueTests = map[string]func(t *testing.T, open Open){
 		equal(t, "nothing expires", view(t, s, func(tx store.Tx) ([]string, error) {
 			return tx.OverdueMessages([]store.State{store.Queued}, at(9999), 9)
 		}), []string(nil))
-		equal(t, "nothing comes", view(t, s, func(tx store.Tx) (time.Time, error) { return tx.NextOverdue(at(0)) }), time.Time{})
 		routes := view(t, s, func(tx store.Tx) ([]string, error) { return tx.QueueRoutes() })
 		slices.Sort(routes)
 		equal(t, "routes", routes, []string{"", "front"})

@@ -47,8 +47,6 @@ var setTests = map[string]func(t *testing.T, open Open){
 			}
 			return out
 		}
-		next := func() time.Time { return view(t, s, func(tx store.Tx) (time.Time, error) { return tx.NextSetDue() }) }
-		equal(t, "next", next(), at(601))
 		equal(t, "overdue", [][]int64{overdue(at(600), 9), overdue(at(601), 9), overdue(at(700), 9), overdue(at(700), 1)},
 			[][]int64{nil, {early.ID}, {early.ID, late.ID}, {early.ID}})
 		update(t, s, func(tx store.Tx) error {
@@ -57,7 +55,6 @@ var setTests = map[string]func(t *testing.T, open Open){
 		})
 		early.DueAt, early.InboundID, early.AmendID, early.LateAt, early.Done = time.Time{}, "in_8", "in_9", time.Time{}, true
 		equal(t, "changed", view(t, s, func(tx store.Tx) (*store.Set, error) { return tx.Set(early.ID) }), early)
-		equal(t, "next", next(), at(650))
 		fails(t, s, store.ErrNotFound, func(tx store.Tx) error { return tx.ChangeSet(99, store.SetChange{Done: ptr(true)}) })
 		purge := func() int {
 			return change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeSets(at(100), 9) })
