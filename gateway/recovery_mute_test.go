@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,4 +222,35 @@ func TestResetByHandRefused(t *testing.T) {
 		}
 	}
 	r.until("the radio was cycled", func() bool { return within(r.story(), []string{"radio cured"}) })
+}
+
+// A submission that the session did not outlive may still be answered: until
+// then the modem is opened and not reset.
+func TestNoResetWhileAnAnswerIsPossible(t *testing.T) {
+	const possible = 5 * time.Second
+	var reset atomic.Int64
+	s := &means{usb: func(m *sim.Modem) error { reset.CompareAndSwap(0, time.Now().UnixNano()); m.Restart(); return nil }}
+	r := ladderRig(t, s, "quectel", func(o *gateway.Options) {
+		o.Recovery.Answer, o.Recovery.Return, o.Recovery.Rest = possible, 2*time.Second, 50*time.Millisecond
+	})
+	var submitted time.Time
+	var once sync.Once
+	r.net.Modems()[0].OnPoint(func(o sim.Occasion) {
+		if o.Point == sim.PointBody {
+			once.Do(func() {
+				submitted = time.Now()
+				o.Modem.Inject(sim.Fault{Kind: sim.FaultReboot})
+				o.Modem.Inject(sim.Fault{Kind: sim.FaultHang})
+			})
+		}
+	})
+	m := r.post(gateway.NewMessage{To: alice, Text: "in whose hands?", OnUnknown: "hold"})
+	r.until("the modem is reset", func() bool { return reset.Load() > 0 })
+	if early := submitted.Add(possible).Sub(time.Unix(0, reset.Load())); early > 2*time.Second {
+		t.Errorf("reset %s before the answer was out of the question", early)
+	}
+	r.lineState("modem0", "up")
+	if v := r.await(m.ID, store.Unknown); r.submitted(alice) > 1 {
+		t.Errorf("submitted %d times: %+v", r.submitted(alice), v.History)
+	}
 }

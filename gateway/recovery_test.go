@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -244,5 +246,70 @@ func TestStatesThatAreNoIllness(t *testing.T) {
 				t.Error("a step was taken")
 			}
 		})
+	}
+}
+
+// usbTree makes a sysfs for the modem's present port, and does to the modem
+// what the kernel does: authorized 0 takes it off the bus, 1 brings it back
+// under another name.
+func usbTree(t *testing.T, m *sim.Modem) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	node, err := filepath.EvalSymlinks(m.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	device, tty := filepath.Join(root, "devices/usb1/1-1"), filepath.Join(root, "class/tty", filepath.Base(node))
+	port := filepath.Join(device, "1-1:1.2", filepath.Base(node))
+	authorized := filepath.Join(device, "authorized")
+	for _, err := range []error{
+		os.MkdirAll(port, 0o755), os.MkdirAll(tty, 0o755), os.Symlink(port, filepath.Join(tty, "device")),
+		os.WriteFile(filepath.Join(device, "idVendor"), []byte("2c7c\n"), 0o600), os.WriteFile(authorized, []byte("1\n"), 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(stop); <-done })
+	go func() {
+		defer close(done)
+		for was := "1"; ; {
+			b, _ := os.ReadFile(authorized)
+			switch now := strings.TrimSpace(string(b)); {
+			case now == "0" && was == "1":
+				m.Unplug()
+				was = now
+			case now == "1" && was == "0":
+				m.Plug()
+				was = now
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return root
+}
+
+func TestUSBResetBringsTheModemBackUnderAnotherName(t *testing.T) {
+	var root atomic.Value
+	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) {
+		o.Recovery.Return = 20 * time.Second
+		o.Lines[0].Rescue.USB = func(ctx context.Context) error {
+			return driver.ResetUSB(ctx, root.Load().(string), o.Lines[0].Port)
+		}
+	})
+	modem := r.net.Modems()[0]
+	root.Store(usbTree(t, modem))
+	was := driver.Plug(modem.Path())
+	modem.Inject(sim.Fault{Kind: sim.FaultHang})
+	m := r.post(gateway.NewMessage{To: alice, Text: "over the bus", OnUnknown: "resend"})
+	r.tells("reopen in-vain", "usb cured")
+	r.await(m.ID, store.Delivered)
+	if now := driver.Plug(modem.Path()); now == was || now == "" {
+		t.Errorf("the port was %q and is %q", was, now)
 	}
 }
