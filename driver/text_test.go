@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/warthog618/sms/encoding/gsm7/charset"
 )
 
 // encoded codes a text and reads it back, joined and part by part.
@@ -55,6 +58,29 @@ func TestNationalTablesSavePartsAndReadBack(t *testing.T) {
 				t.Errorf("measured as %s, %d parts, %v", coding, n, err)
 			}
 		})
+	}
+}
+
+// Every character of every table goes out and comes back.
+func TestEveryCharacterOfEveryNationalTable(t *testing.T) {
+	warmCharsets()
+	for nli, language := range nationalLanguages {
+		for coding, table := range map[string]charset.Encoder{
+			"gsm7:" + language + "/-": lockingEncoders[nli+1], "gsm7:-/" + language: shiftEncoders[nli+1],
+		} {
+			if len(table) == 0 {
+				t.Errorf("%s has no characters", coding)
+			}
+			for r := range table {
+				if unicode.IsControl(r) || r == '\r' || r == '\n' {
+					continue
+				}
+				e, joined, _ := encoded(t, Text{Body: string(r), Coding: coding})
+				if joined != string(r) || e.Coding != coding {
+					t.Errorf("%s: %q was coded as %s and read as %q", coding, r, e.Coding, joined)
+				}
+			}
+		}
 	}
 }
 
