@@ -220,3 +220,27 @@ func TestStatusNoticesTheSIM(t *testing.T) {
 		})
 	}
 }
+
+func TestWordsAboutTheSIM(t *testing.T) {
+	for line, want := range map[string]bool{
+		"+CPIN: NOT READY": true, "+CPIN: NOT INSERTED": true, "+CPIN: SIM REMOVED": true, "+CPIN: SIM PIN": true,
+		"+CPIN: READY": false, "+CPIN: SIM PIN2": false,
+		"^SIMST:255": true, "^SIMST: 0": true, "^SIMST:1": false, "^SCKS: 0": true, "^SCKS: 1": false, "#QSS: 0": true,
+		"#QSS: 1": false, "+QSIMSTAT: 1,0": true, "+QSIMSTAT: 1,1": false, "^SIMST:": false,
+	} {
+		s, ok := parseSignal(line)
+		if got := ok && s.Kind == SignalSIM; got != want {
+			t.Errorf("%s: %t", line, got)
+		}
+	}
+}
+
+// The answer to our own question is an answer.
+func TestAnswerAboutTheSIMIsNoSignal(t *testing.T) {
+	p := newPeer(t)
+	p.says("\r\n+CPIN: SIM PUK\r\n\r\nOK\r\n", "+CPIN?")
+	var e *SIMError
+	if err := p.fails(); !errors.As(err, &e) || e.State != "puk" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,6 +24,8 @@ const (
 	SignalCall
 	// SignalReboot says that the modem restarted; the session ends right after it.
 	SignalReboot
+	// SignalSIM hints that the SIM is gone or asks for something: ask for the status now.
+	SignalSIM
 	// SignalUSSD carries what the network said by USSD when nobody had asked, in Text.
 	SignalUSSD
 	// SignalCallEnd says that a call has ended.
@@ -76,6 +79,33 @@ var unasked = []struct {
 	{"*ATREADY:", func([]string) Signal { return Signal{Kind: SignalReboot} }},
 }
 
+// cardSigns are how modems say that the SIM has gone, with the field of the line
+// that does and what is in it then.
+var cardSigns = []struct {
+	prefix string
+	field  int
+	gone   []string
+}{
+	{"^SIMST:", 0, []string{"0", "255"}}, // Huawei
+	{"^SCKS:", 0, []string{"0"}},         // Siemens, Cinterion
+	{"#QSS:", 0, []string{"0"}},          // Telit
+	{"+QSIMSTAT:", 1, []string{"0"}},     // Quectel
+}
+
+// parseCard reads what a modem says of its SIM without being asked. That it is
+// there is said at each start and means nothing.
+func parseCard(line string) bool {
+	if f, ok := fields(line, "+CPIN:"); ok {
+		return simStates[strings.ToUpper(f[0])] != ""
+	}
+	for _, c := range cardSigns {
+		if f, ok := fields(line, c.prefix); ok {
+			return slices.Contains(c.gone, field(f, c.field))
+		}
+	}
+	return false
+}
+
 // unaskedWords are whole lines with a meaning.
 var unaskedWords = map[string]SignalKind{
 	"RING": SignalCall, "NO CARRIER": SignalCallEnd, "BUSY": SignalCallEnd, "NO ANSWER": SignalCallEnd,
@@ -97,6 +127,9 @@ func parseSignal(line string) (Signal, bool) {
 			}
 			return s, true
 		}
+	}
+	if parseCard(line) {
+		return Signal{Kind: SignalSIM, Index: -1, Length: -1}, true
 	}
 	if f, ok := fields(line, "+QIND:"); ok && strings.EqualFold(f[0], "smsfull") {
 		return Signal{Kind: SignalFull, Memory: field(f, 1), Index: -1, Length: -1}, true

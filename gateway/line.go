@@ -340,6 +340,9 @@ func (l *line) listen(ctx context.Context, m Modem) {
 			l.takeDirect(driver.Decode(s.PDU, s.Length))
 		case driver.SignalLateResult:
 			l.lateResult(s.MR)
+		case driver.SignalSIM:
+			l.look.Store(true)
+			l.poke()
 		case driver.SignalFull:
 			l.isFull(ctx, s.Memory)
 		case driver.SignalCall, driver.SignalCallEnd:

@@ -206,6 +206,20 @@ func TestEachStateOfASIMIsALineState(t *testing.T) {
 	}
 }
 
+// A modem that says so is asked at once, not only when something is sent.
+func TestSIMTakenOutWithAWord(t *testing.T) {
+	for _, profile := range []string{"quectel", "huawei"} {
+		t.Run(profile, func(t *testing.T) {
+			r := newRig(t, nil, func(o *sim.Options) { o.Profile = profile })
+			r.lineState("modem0", "up")
+			r.net.Modems()[0].SetSIM(sim.SIMAbsent, "")
+			r.lineState("modem0", "sim-absent")
+			r.net.Modems()[0].SetSIM(sim.SIMReady, "")
+			r.lineState("modem0", "up")
+		})
+	}
+}
+
 // A SIM that is taken out of a running modem, and put back.
 func TestSIMTakenOutAndPutBack(t *testing.T) {
 	r := newRig(t, nil, nil)

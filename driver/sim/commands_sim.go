@@ -20,8 +20,24 @@ func (m *Modem) SetSIM(state, pin string) {
 			m.sim.pin = pin
 		}
 		m.sim.locked = state == SIMPIN || state == SIMPUK
+		m.tellSIM()
 		m.registrationChanged()
 	})
+}
+
+// tellSIM says what becomes of the SIM, as far as the modem says at power-on
+// that it is there.
+func (m *Modem) tellSIM() {
+	gone := m.sim.state == SIMAbsent
+	for there, away := range map[string]string{"+CPIN: READY": "+CPIN: NOT READY", "^SIMST:1": "^SIMST:255"} {
+		switch {
+		case !slices.Contains(m.prof.boot, there):
+		case gone:
+			m.unsolicited(away)
+		case m.sim.state == SIMReady:
+			m.unsolicited(there)
+		}
+	}
 }
 
 func validSIMState(s string) bool {
