@@ -152,10 +152,11 @@ func (l *line) rest(ctx context.Context, wait time.Duration, err error) {
 // modem in, or a SIM.
 func (l *line) soonest(err error) time.Duration {
 	var sim *driver.SIMError
+	var wrong *MismatchError
 	switch {
 	case errors.Is(err, driver.ErrNoPort):
 		return absentEvery
-	case errors.Is(err, driver.ErrSIMChanged), errors.As(err, &sim) && (sim.State == "absent" || sim.State == "busy"):
+	case errors.As(err, &wrong), errors.Is(err, driver.ErrSIMChanged), errors.As(err, &sim) && (sim.State == "absent" || sim.State == "busy"):
 		return l.g.o.Offline
 	}
 	return openBackoffMax
