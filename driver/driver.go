@@ -119,6 +119,7 @@ type Modem struct {
 	walk       map[string]bool   // memories where AT+CMGL does not work, read slot by slot
 	canLink    int               // AT+CMMS holds the link with this value, 0 if it cannot
 	link       bool              // it is set
+	bareSIM    bool              // AT+CPIN? was seen to end without OK
 
 	announces bool // of new messages; written by Open alone
 

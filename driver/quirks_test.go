@@ -83,3 +83,17 @@ func TestMakersPatienceReplacesOnlyOurs(t *testing.T) {
 		t.Errorf("a maker's shorter figure cuts ours to %s", result)
 	}
 }
+
+// A modem of no known family may end AT+CPIN? without OK as well: it comes up,
+// and is asked with less patience from then on.
+func TestAnswerOfTheSIMWithoutOK(t *testing.T) {
+	p := newPeer(t)
+	p.says("\r\n+CPIN: READY\r\n", "+CPIN?")
+	m := p.open(func(o *Options) { o.CommandTimeout = time.Second })
+	if _, err := m.Send(t.Context(), Submission{TPDU: samplePDU}); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -92,15 +92,18 @@ func (m *Modem) simState() (string, error) {
 }
 
 // askSIM allows for modems that answer AT+CPIN? without a final code: the
-// answer counts when nothing follows it.
+// answer counts when nothing follows it. One that is not known for that is
+// given longer, once.
 func (m *Modem) askSIM() ([]string, error) {
-	if !m.quirks.bareSIM {
-		return m.s.do("+CPIN?")
+	silence := m.o.CommandTimeout
+	if m.quirks.bareSIM || m.bareSIM {
+		silence = min(time.Second, m.o.CommandTimeout/4)
 	}
-	m.s.wire.setSilence(min(time.Second, m.o.CommandTimeout/4))
+	m.s.wire.setSilence(silence)
 	defer m.s.wire.setSilence(0)
-	lines, err := m.s.at.Command("+CPIN?", at.WithTimeout(m.o.CommandTimeout))
-	if len(lines) > 0 && m.s.wire.outcome() != nil {
+	lines, err := m.s.at.Command("+CPIN?", at.WithTimeout(m.o.CommandTimeout+silence))
+	if len(answers(lines, "+CPIN:", 1)) > 0 && m.s.wire.outcome() != nil {
+		m.bareSIM = true
 		return lines, nil
 	}
 	return lines, m.s.result("+CPIN?", err)
