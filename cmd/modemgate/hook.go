@@ -13,6 +13,7 @@ var hook func(point string)
 // tests waits for less.
 const grace time.Duration = 0
 
-// patience is how long a modem has for a command and for a prompt, and half of
-// what it has to confirm an SMS; 0 is the driver's own and the configured one.
+// patience is how long a modem has for a command and for a prompt, half of
+// what it has to confirm an SMS, and the measure of rest in its recovery; 0 is
+// the driver's own, the configured and the gateway's own.
 const patience time.Duration = 0

@@ -36,5 +36,9 @@ func (a *app) rescue(line string, port func() string, locks string, power []stri
 // recoveryOptions are the patience of the ladder: an answer may come for as
 // long as a modem may take to confirm an SMS.
 func (a *app) recoveryOptions() gateway.RecoveryOptions {
-	return gateway.RecoveryOptions{Answer: time.Duration(a.cfg.Modems.SubmitTimeout)}
+	o := gateway.RecoveryOptions{Answer: time.Duration(a.cfg.Modems.SubmitTimeout)}
+	if patience > 0 {
+		o.Answer, o.Rest, o.RestMax, o.Well = 2*patience, patience, 4*patience, 10*patience
+	}
+	return o
 }
