@@ -67,6 +67,9 @@ func ResetSilent(ctx context.Context, o Options, id Identity) error {
 	if !CanReset(id) {
 		return fmt.Errorf("%w: %s %s", ErrNoReset, id.Manufacturer, id.Model)
 	}
+	if o.Port == "" {
+		return fmt.Errorf("%w: it is not known where the modem is", ErrNoPort)
+	}
 	o = o.withDefaults()
 	p, err := openPort(o)
 	if err != nil {
@@ -126,6 +129,9 @@ func usbDevice(sysfs, port string) (string, error) {
 	if sysfs == "" {
 		sysfs = "/sys"
 	}
+	if port == "" {
+		return "", fmt.Errorf("%w: it is not known where the modem is", ErrNoPort)
+	}
 	node, err := filepath.EvalSymlinks(port)
 	if err != nil {
 		return "", openError(port, err)
@@ -168,7 +174,7 @@ func writeAttribute(path, value string) error {
 // a plug it is another name.
 func Plug(port string) string {
 	node, err := filepath.EvalSymlinks(port)
-	if err != nil {
+	if err != nil || port == "" {
 		return ""
 	}
 	info, err := os.Stat(node)

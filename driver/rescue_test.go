@@ -182,8 +182,16 @@ func TestUSBResetOfWhatIsNoUSB(t *testing.T) {
 func TestPlugChangesWithThePort(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, "modem")
-	if got := Plug(link); got != "" {
-		t.Errorf("nothing is %q", got)
+	for _, port := range []string{link, ""} {
+		if got := Plug(port); got != "" {
+			t.Errorf("nothing at %q is %q", port, got)
+		}
+		if err := ResetUSB(context.Background(), "", port); !errors.Is(err, ErrNoPort) {
+			t.Errorf("reset of nothing at %q: %v", port, err)
+		}
+		if err := ResetSilent(context.Background(), Options{Port: port}, Identity{Manufacturer: "Quectel"}); !errors.Is(err, ErrNoPort) {
+			t.Errorf("restart of nothing at %q: %v", port, err)
+		}
 	}
 	a, b := newPeer(t), newPeer(t)
 	names := map[string]bool{}

@@ -95,6 +95,7 @@ type ladder struct {
 	vain    vainSends
 	trial   *Incident // judged by the next sends
 	plug    string    // what was plugged in when there last was trouble
+	known   string    // what was plugged in when it last said who it is
 	since   time.Time // when the last step, or the rest that followed it, was over
 	opens   bool      // it answers when it is opened, and hangs later
 	bySend  bool      // the session ended because of a send, which vain counts
@@ -158,7 +159,7 @@ func (l *line) opened() {
 	if l.ladder.shut > 0 {
 		l.incident(Incident{Cause: CauseSilent, Step: StepReopen, Result: ResultCured, Detail: fmt.Sprintf("silent before: %d times", l.ladder.shut)})
 	}
-	l.ladder.shut = 0
+	l.ladder.shut, l.ladder.known = 0, l.plug()
 }
 
 // strikesLeft is how many silent sessions it takes: fewer once a whole ladder
@@ -221,7 +222,7 @@ func (l *line) absent() bool { return l.o.Rescue.Plug != nil && l.o.Rescue.Plug(
 
 // forgive starts the ladder from below.
 func (l *line) forgive() {
-	l.ladder = ladder{answer: l.ladder.answer}
+	l.ladder = ladder{answer: l.ladder.answer, known: l.ladder.known}
 	l.showRecovery("", "", time.Time{})
 }
 

@@ -171,6 +171,23 @@ func TestResetThatOnlyTheModemHears(t *testing.T) {
 	}
 }
 
+// What is plugged in where the modem was and does not answer may be another,
+// which the restart command of the first would harm.
+func TestNoResetOfWhatMayBeAnotherModem(t *testing.T) {
+	r := ladderRig(t, &means{}, "quectel", nil)
+	modem := r.net.Modems()[0]
+	modem.Unplug()
+	r.lineState("modem0", "absent")
+	modem.Inject(sim.Fault{Kind: sim.FaultMissing, Times: -1})
+	modem.Plug()
+	r.lineState("modem0", "out-of-service")
+	for _, line := range modem.Transcript() {
+		if strings.Contains(line, "CFUN=") {
+			t.Errorf("it was told to restart: %s", line)
+		}
+	}
+}
+
 func TestNoResetIntoMassStorage(t *testing.T) {
 	s := &means{power: func(m *sim.Modem) error { m.Restart(); return nil }}
 	r := ladderRig(t, s, "huawei", func(o *gateway.Options) { o.Recovery.Return = 20 * time.Second })

@@ -90,8 +90,11 @@ func (l *line) restart(ctx context.Context, cause string) error {
 			return err
 		}
 	}
-	if l.o.Rescue.Reset == nil {
+	switch {
+	case l.o.Rescue.Reset == nil:
 		return fmt.Errorf("%w: there is no port to write to", errNotPossible)
+	case l.plug() != l.ladder.known:
+		return fmt.Errorf("%w: it was plugged in since it said who it is, and may be another", errNotPossible)
 	}
 	return l.o.Rescue.Reset(ctx, id)
 }
