@@ -226,3 +226,24 @@ func TestPINTryPrintsWithoutIt(t *testing.T) {
 		}
 	}
 }
+
+// A SIM that is not the one the line is for gets no PIN of that line.
+func TestNoPINForTheWrongSIM(t *testing.T) {
+	_, s := network(t, "")
+	s.SetSIM(sim.SIMPIN, rightPIN)
+	var guard clerk
+	notMine := errors.New("not the SIM that was meant")
+	_, err := driver.Open(t.Context(), driver.Options{
+		Port: s.Path(), CommandTimeout: 2 * time.Second,
+		PIN: &driver.PIN{Read: func() (string, error) { return rightPIN, nil }, Guard: &guard},
+		Verify: func(id driver.Identity, _ bool) error {
+			if id.ICCID != "" {
+				return notMine
+			}
+			return nil
+		},
+	})
+	if !errors.Is(err, notMine) || len(entered(s)) != 0 || len(guard.claims) != 0 {
+		t.Errorf("got %v, entered %q, %d claims", err, entered(s), len(guard.claims))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -231,4 +232,20 @@ func TestSIMTakenOutAndPutBack(t *testing.T) {
 	m.SetSIM(sim.SIMReady, "")
 	r.lineState("modem0", "up")
 	r.await(v.ID, gateway.State("sent"), gateway.State("delivered"))
+}
+
+// Another SIM in a modem that stays on: it is noticed, and budgets start anew.
+func TestSIMSwappedWhileTheModemIsOn(t *testing.T) {
+	r := newRig(t, nil, func(o *sim.Options) { o.Profile = "quectel" })
+	m := r.net.Modems()[0]
+	r.lineState("modem0", "up")
+	r.await(r.post(gateway.NewMessage{To: alice, Text: "by the first"}).ID, store.Sent, store.Delivered)
+	m.InsertSIM("8999900000000009993", "999990000000999")
+	m.Unsolicited("+CPIN: NOT READY")
+	r.until("the change is told", func() bool { return slices.Contains(r.told("modem0"), "sim-changed") })
+	r.lineState("modem0", "up")
+	l, err := r.g.Line(t.Context(), admin, "modem0")
+	if err != nil || l.ICCID != "8999900000000009993" || l.PartsToday != 0 {
+		t.Errorf("%s, %d parts today, %v", l.ICCID, l.PartsToday, err)
+	}
 }

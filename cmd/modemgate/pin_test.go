@@ -12,7 +12,8 @@ import (
 
 const simPIN = "73914628" // eight digits that stand nowhere by chance
 
-// withPIN gives the only line of the rig a pin_file and the log every detail.
+// withPIN gives the only line of the rig a pin_file, a service centre and the
+// leave to roam, and the log every detail.
 func (r *rig) withPIN() (pinFile string) {
 	r.Helper()
 	pinFile = filepath.Join(r.dir, "pin")
@@ -23,7 +24,7 @@ func (r *rig) withPIN() (pinFile string) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	text := strings.Replace(string(b), "{name: line0,", fmt.Sprintf("{name: line0, pin_file: %s,", pinFile), 1) + "log: {level: debug}\n"
+	text := strings.Replace(string(b), "{name: line0,", fmt.Sprintf("{name: line0, pin_file: %s, smsc: \"+999000000\", roaming: true,", pinFile), 1) + "log: {level: debug}\n"
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		r.Fatal(err)
 	}
@@ -109,6 +110,8 @@ func TestPINFileUnlocksTheSIM(t *testing.T) {
 	}
 	m := r.net.Modems()[0]
 	m.SetSIM(sim.SIMPIN, simPIN)
+	m.SetSMSC("")                     // the line is up all the same: smsc is configured,
+	m.SetRegistration(sim.RegRoaming) // and roaming is allowed
 	d := r.serving()
 	if detail := r.inState("sim-pin"); !strings.Contains(detail, "chmod 600") || pinsEntered(m) != 0 {
 		t.Errorf("detail %q, the PIN was entered %d times", detail, pinsEntered(m))
