@@ -211,7 +211,7 @@ func TestGammuSMSD(t *testing.T) {
 		config := filepath.Join(dir, "smsdrc")
 		writeFile(t, config, strings.ReplaceAll(fmt.Sprintf(gammuSMSDConfig, m.Path()), "DIR", dir))
 		writeFile(t, filepath.Join(dir, "out", "OUT"+outgoing(m)+".txt"), "sent by gammu-smsd")
-		daemon(t, smsd, "-c", config, "-U", "root")
+		daemon(t, smsd, "-c", config)
 	}
 	s.each(t, gammuCannot, func(profile string, m *Modem) error {
 		err := s.sentText(m, "sent by gammu-smsd")
