@@ -79,6 +79,14 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestAdapterThatBrlttyHasTaken(t *testing.T) {
+	b := usbtest.New(t)
+	b.Plug(usbtest.Device{Path: "1-1", ID: "1a86:7523", Interfaces: []usbtest.Interface{{Class: "ff/01/02", Driver: "usbfs"}}})
+	if got := scan(t, tree(b)); len(got) != 1 || !strings.Contains(got[0].Words(), "brltty") {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestHuaweiMarksPortsByProtocol(t *testing.T) {
 	for _, id := range []string{"12d1:1506", "12d1:1573", "12d1:9999"} {
 		b := usbtest.New(t)

@@ -170,6 +170,9 @@ func (d Device) Words() string {
 	case Firmware:
 		return d.String() + " waits for its firmware: install the one for " + firmwareDriver + " and plug it in again"
 	case Adapter:
+		if len(d.Ports) == 0 {
+			return d.String() + " is a serial adapter without a port: load its kernel module, or remove brltty, which takes such adapters for Braille displays"
+		}
 		return d.String() + " is a serial adapter, and nothing is sent unasked to what is wired to it: if that is a modem, list it with its port"
 	case Other:
 		return d.String() + " is not known to be a modem, and nothing is sent to it unasked: if it is one, list it with its port"
