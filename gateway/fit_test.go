@@ -119,3 +119,23 @@ func (r *rig) half(phone int, p piece, began time.Time, apart time.Duration) {
 		r.t.Fatal(err)
 	}
 }
+
+// TestLatePartWithADoubtfulStampAmends: what was published incomplete is
+// amended when nothing has contradicted the late part for a while, also over a
+// restart.
+func TestLatePartWithADoubtfulStampAmends(t *testing.T) {
+	r := newRig(t, nil, nil)
+	text, began := strings.Repeat("0123456789", 20), time.Now().Add(-time.Hour)
+	r.to0(text, sim.SendOptions{Ref: new(5), Order: []int{1}, Timestamp: began})
+	r.empty()
+	r.pass(61 * time.Second)
+	first := r.inbound(1)[0]
+	r.to0(text, sim.SendOptions{Ref: new(5), Order: []int{2}, Timestamp: began.Add(15 * time.Second)})
+	r.empty()
+	r.inbound(1)
+	r.restart()
+	r.pass(31 * time.Second)
+	if got := r.inbound(2)[1]; got.Incomplete || got.Amends != first.ID || got.Text != text {
+		t.Errorf("amended as %+v", got)
+	}
+}
