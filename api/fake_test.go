@@ -57,8 +57,8 @@ func newFake() *fake {
 	f.message.Metadata = json.RawMessage(`{ "guest": 12 }`)
 	f.message.Line = "front"
 	f.message.Parts = []gateway.Part{
-		{Index: 1, State: "sent", Line: "front", Attempts: 1, SubmittedAt: began, SentAt: began.Add(time.Second), Status: -1},
-		{Index: 2, State: "queued", Status: -1, Error: "cms-38"},
+		{Index: 1, State: "sent", Line: "front", Attempts: 1, SubmittedAt: began, SentAt: began.Add(time.Second), Status: -1, Reference: 41, SignalDBM: -71},
+		{Index: 2, State: "queued", Status: -1, Reference: -1, Error: "cms-38"},
 	}
 	f.message.History = []gateway.HistoryEntry{
 		{State: "queued", At: began}, {State: "sending", At: began, Line: "front", Part: 1, Note: "first of two"},

@@ -91,7 +91,9 @@ type part struct {
 	SubmittedAt *stamp        `json:"submitted_at,omitempty"`
 	SentAt      *stamp        `json:"sent_at,omitempty"`
 	ReportedAt  *stamp        `json:"reported_at,omitempty"`
-	Status      *int          `json:"status,omitempty"` // TP-Status, 3GPP TS 23.040 §9.2.3.15
+	Status      *int          `json:"status,omitempty"`    // TP-Status, 3GPP TS 23.040 §9.2.3.15
+	Reference   *int          `json:"reference,omitempty"` // TP-MR, 3GPP TS 23.040 §9.2.3.6
+	SignalDBM   int           `json:"signal_dbm,omitempty"`
 	Error       string        `json:"error,omitempty"`
 }
 
@@ -265,11 +267,14 @@ func messageWithDetail(m gateway.MessageView) messageDetail {
 
 func partBody(p gateway.Part) part {
 	out := part{
-		Part: p.Index, State: p.State, Line: p.Line, Attempts: p.Attempts, Error: p.Error,
+		Part: p.Index, State: p.State, Line: p.Line, Attempts: p.Attempts, Error: p.Error, SignalDBM: p.SignalDBM,
 		SubmittedAt: stampOrNull(p.SubmittedAt), SentAt: stampOrNull(p.SentAt), ReportedAt: stampOrNull(p.ReportedAt),
 	}
 	if p.Status >= 0 && !p.ReportedAt.IsZero() {
 		out.Status = &p.Status
+	}
+	if p.Reference >= 0 && !p.SentAt.IsZero() {
+		out.Reference = &p.Reference
 	}
 	return out
 }

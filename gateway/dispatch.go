@@ -272,6 +272,7 @@ func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, tim
 	}
 	ok, err := tx.ChangePart(m.ID, part, []State{store.Queued}, store.PartChange{
 		State: ptr(store.Sending), Line: &l.o.Name, ICCID: ptr(l.sim()), AddAttempts: 1, SubmittedAt: &now, Reference: ptr(-1), Error: ptr(""),
+		SignalDBM: ptr(l.signal()),
 	})
 	if err != nil {
 		return nil, time.Time{}, err

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -88,7 +89,7 @@ func (g *Gateway) applyReport(tx store.Tx, p store.PartRef, r store.Report) erro
 	switch (&driver.StatusReport{Status: byte(r.Status)}).Outcome() {
 	case driver.StillTrying, driver.Unclear:
 		if p.Part.State != store.Unknown {
-			return nil
+			return g.noteReport(tx, p, r)
 		}
 		s = store.Sent // the service centre has it
 	case driver.Failed:
@@ -107,7 +108,34 @@ func (g *Gateway) applyReport(tx store.Tx, p store.PartRef, r store.Report) erro
 			return err
 		}
 	}
-	return g.aggregate(tx, p.MessageID, "status report")
+	note := reportNote(r.Status)
+	m, err := tx.Message(p.MessageID)
+	if err != nil {
+		return err
+	}
+	if len(m.Parts) > 1 {
+		if err := tx.AddHistory(m.ID, store.HistoryEntry{State: s, At: r.ReceivedAt, Line: r.Line, Part: p.Part.Index, Note: note}); err != nil {
+			return err
+		}
+	}
+	return g.aggregate(tx, p.MessageID, note)
+}
+
+func reportNote(status int) string { return fmt.Sprintf("status report %#02x", status) }
+
+// noteReport keeps for the history what a report says that settles nothing:
+// the service centre is still trying. The same said again is no news.
+func (g *Gateway) noteReport(tx store.Tx, p store.PartRef, r store.Report) error {
+	if p.Part.Status == r.Status {
+		return nil
+	}
+	ok, err := tx.ChangePart(p.MessageID, p.Part.Index, []State{store.Sent}, store.PartChange{Status: &r.Status})
+	if err != nil || !ok {
+		return err
+	}
+	return tx.AddHistory(p.MessageID, store.HistoryEntry{
+		State: store.Sent, At: r.ReceivedAt, Line: r.Line, Part: p.Part.Index, Note: reportNote(r.Status) + ", the service centre is still trying",
+	})
 }
 
 // aggregate gives a message the state that its parts have together: the

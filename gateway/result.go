@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -125,9 +126,16 @@ func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Ti
 		return err
 	}
 	*m = *fresh
+	note := taken(m, part)
+	if len(m.Parts) > 1 {
+		if err := tx.AddHistory(m.ID, store.HistoryEntry{State: store.Sent, At: now, Line: l.o.Name, Part: part, Note: note}); err != nil {
+			return err
+		}
+		note = ""
+	}
 	if partsIn(m, store.Queued) > 0 {
 		l.current = m
-	} else if err := l.g.sent(tx, m, []State{store.Sending}, ""); err != nil {
+	} else if err := l.g.sent(tx, m, []State{store.Sending}, note); err != nil {
 		return err
 	}
 	// After "sent", so that no reader misses it when the report came first.
@@ -231,4 +239,25 @@ func (l *line) unblock() {
 	l.mu.Lock()
 	l.block = blockade{}
 	l.mu.Unlock()
+}
+
+// taken is the evidence that the network took a part.
+func taken(m *store.Message, part int) string {
+	for _, p := range m.Parts {
+		switch {
+		case p.Index != part:
+		case p.SignalDBM != 0:
+			return fmt.Sprintf("reference %d, signal %d dBm", p.Reference, p.SignalDBM)
+		default:
+			return fmt.Sprintf("reference %d", p.Reference)
+		}
+	}
+	return ""
+}
+
+// signal is the received power at the last look, dBm; 0 for not known.
+func (l *line) signal() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.SignalDBM
 }

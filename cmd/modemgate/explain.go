@@ -154,7 +154,7 @@ func showSteps(w io.Writer, m messageJSON) {
 	for _, h := range m.History {
 		fmt.Fprintf(w, "  %s  %s\n", when(h.At), oneLine(h.words(m.Parts)))
 	}
-	if m.Parts < 2 {
+	if len(m.PartDetails) == 0 || m.PartDetails[0].SubmittedAt == nil && m.Parts < 2 {
 		return
 	}
 	fmt.Fprintf(w, "\nparts\n")
@@ -188,11 +188,23 @@ func (p partJSON) words() string {
 	if p.Attempts > 1 {
 		text += fmt.Sprintf(", %d attempts", p.Attempts)
 	}
+	if p.SubmittedAt != nil {
+		text += ", given to the modem " + when(*p.SubmittedAt)
+		if p.SignalDBM != 0 {
+			text += fmt.Sprintf(" at %d dBm", p.SignalDBM)
+		}
+	}
 	if p.SentAt != nil {
 		text += ", taken by the network " + when(*p.SentAt)
+		if p.Reference != nil {
+			text += fmt.Sprintf(" as reference %d", *p.Reference)
+		}
 	}
 	if p.ReportedAt != nil {
 		text += ", reported " + when(*p.ReportedAt)
+		if p.Status != nil {
+			text += ": " + statusWords(*p.Status)
+		}
 	}
 	if p.Error != "" {
 		text += ": " + errorWords(p.Error)

@@ -130,3 +130,33 @@ var modemErrors = map[string]string{
 	"cme-31":  "the network did not answer in time",
 	"cme-100": "the modem gives no reason",
 }
+
+// statusWords says what a TP-Status means (3GPP TS 23.040 §9.2.3.15).
+func statusWords(status int) string {
+	words, known := reportStatuses[status]
+	switch {
+	case known:
+	case status < 0x20:
+		words = "the service centre is done with it"
+	case status < 0x40:
+		words = "the service centre is still trying"
+	case status < 0x60:
+		words = "it cannot be delivered"
+	case status < 0x80:
+		words = "the service centre has given up"
+	default:
+		words = "a status that the standards do not know"
+	}
+	return fmt.Sprintf("%s (status %#02x)", words, status)
+}
+
+var reportStatuses = map[int]string{
+	0x00: "the phone received it", 0x01: "it was forwarded, whether the phone has it is not known", 0x02: "a newer one replaced it",
+	0x20: "the network is congested, the service centre is still trying", 0x21: "the phone is busy, the service centre is still trying",
+	0x22: "the phone does not answer, the service centre is still trying",
+	0x40: "the network failed", 0x41: "the phone cannot take it", 0x42: "the phone refused it", 0x43: "the number cannot be reached",
+	0x45: "the networks do not work together", 0x46: "it was not delivered before it ended", 0x47: "its sender deleted it",
+	0x48: "the operator deleted it", 0x49: "the service centre does not know it",
+	0x60: "the network was congested for too long", 0x61: "the phone was busy for too long", 0x62: "the phone did not answer",
+	0x63: "the network refuses the service", 0x65: "the phone failed",
+}

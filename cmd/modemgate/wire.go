@@ -39,6 +39,9 @@ type partJSON struct {
 	SubmittedAt *time.Time `json:"submitted_at"`
 	SentAt      *time.Time `json:"sent_at"`
 	ReportedAt  *time.Time `json:"reported_at"`
+	Status      *int       `json:"status"`
+	Reference   *int       `json:"reference"`
+	SignalDBM   int        `json:"signal_dbm"`
 	Error       string     `json:"error"`
 }
 

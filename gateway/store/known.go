@@ -125,6 +125,7 @@ func (c *PartChange) apply(p *Part) {
 	set(&p.ReportedAt, c.ReportedAt)
 	set(&p.Status, c.Status)
 	set(&p.Error, c.Error)
+	set(&p.SignalDBM, c.SignalDBM)
 }
 
 // apply makes the change to an OTP in memory.

@@ -17,6 +17,7 @@ type migration func(c *conn) error
 // readable for all of 1.x.
 var migrations = []migration{
 	statements(schemaV1),
+	statements(schemaV2),
 }
 
 // statements is a migration that is only SQL.

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-const partColumns = `idx, state, line, iccid, reference, attempts, submitted_at, sent_at, reported_at, status, error`
+const partColumns = `idx, state, line, iccid, reference, attempts, submitted_at, sent_at, reported_at, status, error, signal`
 
 func (t *tx) insertPart(id string, p Part) error {
 	return t.insert(fmt.Sprintf("part %d of message %s", p.Index, id),
-		`INSERT INTO parts (message_id, `+partColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		`INSERT INTO parts (message_id, `+partColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
 		id, p.Index, string(p.State), p.Line, p.ICCID, p.Reference, p.Attempts,
-		us(p.SubmittedAt), us(p.SentAt), us(p.ReportedAt), p.Status, p.Error)
+		us(p.SubmittedAt), us(p.SentAt), us(p.ReportedAt), p.Status, p.Error, p.SignalDBM)
 }
 
 // fields are the places for partColumns.
 func (p *Part) fields() []any {
 	return []any{&p.Index, &p.State, &p.Line, &p.ICCID, &p.Reference, &p.Attempts,
-		(*usec)(&p.SubmittedAt), (*usec)(&p.SentAt), (*usec)(&p.ReportedAt), &p.Status, &p.Error}
+		(*usec)(&p.SubmittedAt), (*usec)(&p.SentAt), (*usec)(&p.ReportedAt), &p.Status, &p.Error, &p.SignalDBM}
 }
 
 func (t *tx) parts(id string) ([]Part, error) {
@@ -44,6 +44,7 @@ func (t *tx) ChangePart(id string, index int, from []State, c PartChange) (bool,
 	value(&u, "reported_at", c.ReportedAt)
 	value(&u, "status", c.Status)
 	value(&u, "error", c.Error)
+	value(&u, "signal", c.SignalDBM)
 	if len(u.set) == 0 {
 		u.add("idx=idx") // only asks for the state
 	}
@@ -73,7 +74,7 @@ func (t *tx) ChangePart(id string, index int, from []State, c PartChange) (bool,
 // selectPartRefs reads parts with their messages. The join reaches a message
 // by its key for each part found.
 const selectPartRefs = `SELECT p.message_id, m.recipient, m.state, m.final, p.idx, p.state, p.line, p.iccid, p.reference,
-	p.attempts, p.submitted_at, p.sent_at, p.reported_at, p.status, p.error
+	p.attempts, p.submitted_at, p.sent_at, p.reported_at, p.status, p.error, p.signal
 	FROM parts p JOIN messages m ON m.id=p.message_id `
 
 func (t *tx) partRefs(query string, args ...any) ([]PartRef, error) {

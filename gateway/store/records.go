@@ -84,6 +84,7 @@ type Part struct {
 	ReportedAt  time.Time
 	Status      int // TP-Status of the report; -1 none
 	Error       string
+	SignalDBM   int // received power when the intent was written; 0 not known
 }
 
 // MessageChange names the new values; nil leaves a column as it is.
@@ -120,6 +121,7 @@ type PartChange struct {
 	ReportedAt  *time.Time
 	Status      *int
 	Error       *string
+	SignalDBM   *int
 }
 
 // PartRef is a part with what is needed to judge it.

@@ -303,3 +303,6 @@ var schemaV1 = []string{
 		last BIGINT NOT NULL
 	)`,
 }
+
+// schemaV2 keeps the signal at which a part was sent, dBm, 0 for not known.
+var schemaV2 = []string{`ALTER TABLE parts ADD COLUMN signal BIGINT NOT NULL DEFAULT 0`}
