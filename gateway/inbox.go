@@ -46,6 +46,9 @@ func (l *line) drain(ctx context.Context, m Modem) error {
 		}
 		l.g.o.Hook("inbox:deleted")
 	}
+	if len(in) > 0 && l.fullTold() {
+		l.look.Store(true)
+	}
 	return nil
 }
 

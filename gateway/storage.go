@@ -141,6 +141,18 @@ func (l *line) isFull(ctx context.Context, name string) {
 	}
 }
 
+// fullTold says whether a memory was told to be full and not yet to be well.
+func (l *line) fullTold() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, y := range l.memories {
+		if y.told {
+			return true
+		}
+	}
+	return false
+}
+
 // storageWords say what is wrong with the memories, "" if nothing is. It is
 // called with mu held.
 func (l *line) storageWords() string {

@@ -106,6 +106,7 @@ func TestFullMemoryIsReadAndTheNetworkGoesOn(t *testing.T) {
 	r := newRig(t, func(o *gateway.Options) { o.Poll = time.Hour }, func(o *sim.Options) { o.Slots, o.Profile = 3, "huawei" })
 	m := r.net.Modems()[0]
 	r.lineState("modem0", "up")
+	m.Inject(sim.Fault{Kind: sim.FaultStorageFull})
 	for i := range 3 {
 		m.Write("SM", 0, received(10+i)) // without a word, and nobody polls
 	}
@@ -114,8 +115,10 @@ func TestFullMemoryIsReadAndTheNetworkGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.inbound(8)
 	r.until("it is told", func() bool { return slices.Contains(r.told("modem0"), "storage-full SM") })
+	r.inbound(3)
+	m.ClearFaults()
+	r.inbound(8)
 	r.until("and to be well again", func() bool {
 		return slices.ContainsFunc(r.told("modem0"), func(e string) bool { return strings.HasPrefix(e, "storage-ok SM") })
 	})
