@@ -128,7 +128,8 @@ func TestPINIsNotRisked(t *testing.T) {
 			if got := entered(s); len(got) != 0 || len(c.guard.claims) != c.claims {
 				t.Errorf("entered %q, %d claims", got, len(c.guard.claims))
 			}
-			if strings.Contains(fmt.Sprint(err), c.pin) {
+			// The port's path holds digits by chance.
+			if strings.Contains(strings.ReplaceAll(fmt.Sprint(err), s.Path(), ""), c.pin) {
 				t.Errorf("the error holds the PIN: %v", err)
 			}
 			if _, left := s.SIM(); left != c.tries {
