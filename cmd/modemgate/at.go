@@ -12,6 +12,7 @@ import (
 
 	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/usb"
 )
 
 var atCommand = command{
@@ -170,12 +171,34 @@ func openBare(ctx context.Context, cfg configs.Config, line string) (*driver.Mod
 // portOf is the port of a line of the configuration.
 func portOf(cfg configs.Config, line string) (string, error) {
 	for _, l := range cfg.Modems.List {
-		if l.Name == line && l.Port != "" {
+		switch {
+		case l.Name != line:
+		case l.Port != "":
 			return l.Port, nil
-		}
-		if l.Name == line {
+		case l.USBPath != "":
+			return portAt(thisMachine.usb, l.USBPath)
+		default:
 			return "", &failure{code: exitUsage, text: "line " + line + " has no port in the configuration", hints: []string{"start the daemon, which finds its modem"}}
 		}
 	}
 	return "", &failure{code: exitUsage, text: fmt.Sprintf("no daemon runs, and modems.list has no line %q", line), hints: []string{"start the daemon with modemgate serve, or name its --config FILE"}}
+}
+
+// portAt is the port for AT commands of what is plugged in at a USB socket.
+func portAt(tree usb.Tree, path string) (string, error) {
+	devices, err := tree.Scan()
+	if err != nil {
+		return "", &failure{code: exitFailed, text: "read the USB devices: " + err.Error()}
+	}
+	for _, d := range devices {
+		ports, _ := d.Candidates()
+		switch {
+		case d.Path != path:
+		case len(ports) > 0:
+			return ports[0].Node, nil
+		default:
+			return "", &failure{code: exitFailed, text: d.Words()}
+		}
+	}
+	return "", &failure{code: exitFailed, text: "nothing is plugged in at " + path, hints: []string{"modemgate modems lists what is plugged in"}}
 }

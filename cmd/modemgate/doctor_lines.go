@@ -88,7 +88,7 @@ func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 func (x *examination) tries(ctx context.Context, line string) (int, bool) {
 	var answer spoken
 	_, err := x.daemon.do(ctx, call{
-		method: http.MethodPost, path: "/v1/lines/" + url.PathEscape(line) + "/at", body: map[string]string{"command": "AT+CPINR=\"SIM PIN\""},
+		method: http.MethodPost, path: "/v1/lines/" + url.PathEscape(line) + "/at", body: map[string]string{"command": "AT+CPINR"},
 	}, &answer)
 	if err != nil {
 		return 0, false

@@ -136,7 +136,7 @@ func (x *examination) programs() {
 	if len(seen) == 0 {
 		x.ok("other programs", "", "none that takes ports of modems runs")
 	}
-	if !ruled && !seen["ModemManager"] {
+	if !ruled && !seen["ModemManager"] && x.cfg.Modems.Simulate == 0 {
 		x.add("udev rules", "", levelWarn, udevRules+" is not installed", "install it before ModemManager is; the package has it in /usr/lib/udev/rules.d")
 	}
 }

@@ -142,7 +142,7 @@ func TestDoctorAsksTheDaemon(t *testing.T) {
 	p := newPatient(t, "modems: {simulate: 2}\n")
 	f := newFake(t, answers{
 		"GET /v1/status":          {doctorStatus},
-		"POST /v1/lines/front/at": {`{"line":"front","lines":["+CPINR: SIM PIN,1,3"],"result":"OK","took_ms":1}`},
+		"POST /v1/lines/front/at": {`{"line":"front","lines":["+CPINR: SIM PIN,1"],"result":"OK","took_ms":1}`},
 		"POST /v1/lines/side/at":  {`{"line":"side","lines":[],"result":"error","took_ms":1}`},
 	})
 	if err := os.WriteFile(p.file, []byte("data_dir: "+f.dir+"\nmodems: {simulate: 2}\n"), 0o600); err != nil {
@@ -170,6 +170,15 @@ func TestModems(t *testing.T) {
 	all, err := plugged(usb.Tree{Sys: bus.Sys, Dev: bus.Dev})
 	if err != nil || len(all) != 2 {
 		t.Fatalf("got %+v, %v", all, err)
+	}
+	tree := usb.Tree{Sys: bus.Sys, Dev: bus.Dev}
+	if port, err := portAt(tree, "1-1"); err != nil || port != filepath.Join(bus.Dev, "ttyUSB2") {
+		t.Errorf("the port at 1-1 is %s, %v", port, err)
+	}
+	for path, want := range map[string]string{"1-2": "mass storage mode", "1-9": "nothing is plugged in"} {
+		if port, err := portAt(tree, path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the port at %s is %s, %v", path, port, err)
+		}
 	}
 	all = withLines(all, []lineJSON{
 		{Name: "front", State: "up", Port: filepath.Join(bus.Dev, "ttyUSB2"), Operator: "Net", SignalDBM: -71},
