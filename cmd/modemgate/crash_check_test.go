@@ -5,7 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
+
+// codeLife is how long a code is valid; what is older has expired by right.
+const codeLife = 5 * time.Minute
 
 // verify tries the code that the phone shows; false when no answer came. Who
 // had an approval already is told so.
@@ -27,7 +31,7 @@ func (r *rig) verify(p *post) bool {
 		return false
 	case status == http.StatusOK && v.Valid && !p.approved:
 		p.approved = true
-	case status == http.StatusGone && (p.approved || p.tried):
+	case status == http.StatusGone && (p.approved || p.tried || time.Since(p.made) > codeLife):
 	default:
 		r.Errorf("verify %s: %d, valid %v, approved before %v, tried before %v", p.id, status, v.Valid, p.approved, p.tried)
 	}

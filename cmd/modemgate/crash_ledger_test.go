@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/modemgate/modemgate/driver/sim"
 )
@@ -43,6 +44,7 @@ type post struct {
 
 	tried    bool // a verify may have been counted
 	approved bool // a verify was answered valid
+	made     time.Time
 	state    string
 }
 
@@ -75,7 +77,7 @@ func (l *ledger) code() *post {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(l.posts) + 1
-	p := &post{path: "/v1/otp", to: fmt.Sprintf("+4479%08d", n), idempotency: fmt.Sprintf("o-%d", n), policy: "resend", parts: 1}
+	p := &post{path: "/v1/otp", to: fmt.Sprintf("+4479%08d", n), idempotency: fmt.Sprintf("o-%d", n), policy: "resend", parts: 1, made: time.Now()}
 	p.body = fmt.Sprintf(`{"to":%q}`, p.to)
 	l.posts = append(l.posts, p)
 	return p
