@@ -37,6 +37,8 @@ type line struct {
 	Registration string    `json:"registration,omitempty"`
 	SignalDBM    int       `json:"signal_dbm,omitempty"`
 	Storage      []storage `json:"storage"`
+	Labels       []string  `json:"labels,omitempty"`
+	Limits       limits    `json:"limits"`
 	Counters     counters  `json:"counters"`
 	LastError    string    `json:"last_error,omitempty"`
 	Recovery     *recovery `json:"recovery,omitempty"`
@@ -68,7 +70,8 @@ type storage struct {
 	Foreign int    `json:"foreign,omitempty"`
 }
 
-// counters count SMS parts, from the start of the daemon except PartsToday.
+// counters count SMS parts from the start of the daemon, and what counts
+// against the limits in the present day and month.
 type counters struct {
 	Sent       uint64 `json:"sent"`
 	Failed     uint64 `json:"failed"`
@@ -76,6 +79,19 @@ type counters struct {
 	Received   uint64 `json:"received"`
 	Restarts   uint64 `json:"restarts"`
 	PartsToday int    `json:"parts_today"`
+
+	PartsThisMonth int `json:"parts_this_month"`
+	CostThisMonth  int `json:"cost_this_month,omitempty"`
+}
+
+// limits are those of a line; absent ones are not set.
+type limits struct {
+	PerMinute    int    `json:"per_minute"`
+	PerDay       int    `json:"per_day"`
+	PerMonth     int    `json:"per_month,omitempty"`
+	CostPerMonth int    `json:"cost_per_month,omitempty"`
+	Reached      string `json:"reached,omitempty"`
+	RetryAt      *stamp `json:"retry_at,omitempty"`
 }
 
 // recovery is what was and is done for a modem that does not work; absent as
@@ -240,7 +256,12 @@ func lineBody(l gateway.LineStatus) line {
 		Storage: each(l.Storage, func(m gateway.StorageStatus) storage { return storage(m) }),
 		Counters: counters{
 			Sent: l.Sent, Failed: l.Failed, Unknown: l.Unknown, Received: l.Received, Restarts: l.Restarts,
-			PartsToday: l.PartsToday,
+			PartsToday: l.PartsToday, PartsThisMonth: l.PartsThisMonth, CostThisMonth: l.CostThisMonth,
+		},
+		Labels: l.Labels,
+		Limits: limits{
+			PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay, PerMonth: l.Limits.PerMonth, CostPerMonth: l.Limits.CostPerMonth,
+			Reached: l.Limits.Reached, RetryAt: stampOrNull(l.Limits.Until),
 		},
 		LastError: l.LastError, Recovery: recoveryBody(l.Recovery),
 	}

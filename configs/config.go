@@ -97,15 +97,16 @@ func (m Modems) Names() []string {
 
 // Line is one listed modem.
 type Line struct {
-	Name    string `yaml:"name"`
-	Port    string `yaml:"port,omitempty"`
-	IMEI    string `yaml:"imei,omitempty"`
-	ICCID   string `yaml:"iccid,omitempty"`
-	USBPath string `yaml:"usb_path,omitempty"`
-	Number  string `yaml:"number,omitempty"`   // E.164, when the SIM does not know it
-	PINFile string `yaml:"pin_file,omitempty"` // see ReadPIN
-	SMSC    string `yaml:"smsc,omitempty"`     // E.164; "": the SIM's own
-	Roaming bool   `yaml:"roaming,omitempty"`  // send in foreign networks too
+	Name    string   `yaml:"name"`
+	Port    string   `yaml:"port,omitempty"`
+	IMEI    string   `yaml:"imei,omitempty"`
+	ICCID   string   `yaml:"iccid,omitempty"`
+	USBPath string   `yaml:"usb_path,omitempty"`
+	Labels  []string `yaml:"labels,omitempty"`   // further names, which lines may share; see Route
+	Number  string   `yaml:"number,omitempty"`   // E.164, when the SIM does not know it
+	PINFile string   `yaml:"pin_file,omitempty"` // see ReadPIN
+	SMSC    string   `yaml:"smsc,omitempty"`     // E.164; "": the SIM's own
+	Roaming bool     `yaml:"roaming,omitempty"`  // send in foreign networks too
 
 	PowerCycle []string   `yaml:"power_cycle,omitempty"` // instead of that of Modems
 	Limits     LineLimits `yaml:"limits"`
@@ -114,17 +115,20 @@ type Line struct {
 	KeepAlive Duration `yaml:"keep_alive,omitempty"` // text itself when nothing was sent for so long; 0: never
 }
 
-// LineLimits bound what one line sends, in SMS parts.
+// LineLimits bound what one line sends, in SMS parts; CostPerMonth in the units
+// of [Limits].Cost.
 type LineLimits struct {
-	PerMinute int `yaml:"per_minute"`
-	PerDay    int `yaml:"per_day"`
+	PerMinute    int  `yaml:"per_minute"` // size of a token bucket, and what it gets in a minute
+	PerDay       int  `yaml:"per_day"`
+	PerMonth     *int `yaml:"per_month,omitempty"` // nil: what the days allow
+	CostPerMonth *int `yaml:"cost_per_month,omitempty"`
 }
 
 // Route prefers lines for numbers that begin with Prefix; the first match
 // counts.
 type Route struct {
 	Prefix string   `yaml:"prefix"` // + and digits
-	Via    []string `yaml:"via"`    // names of lines
+	Via    []string `yaml:"via"`    // names or labels of lines
 }
 
 // Limits bound who may be texted and how much.
@@ -133,6 +137,14 @@ type Limits struct {
 	Deny   []string  `yaml:"deny"`  // prefixes; beats Allow
 	PerKey KeyLimits `yaml:"per_key"`
 	Queued int       `yaml:"queued"` // messages waiting for a line
+	Cost   []Cost    `yaml:"cost"`   // what a part costs, for cost_per_month of lines
+}
+
+// Cost is what an SMS part to a number that begins with Prefix costs; the first
+// match counts, and what matches none costs 1.
+type Cost struct {
+	Prefix string `yaml:"prefix"` // + and digits; "": every number
+	Units  int    `yaml:"units"`
 }
 
 // KeyLimits bound what one API key sends.

@@ -36,7 +36,7 @@ func TestExampleInComments(t *testing.T) {
 		switch {
 		case commented:
 			line = "  " + rest
-		case strings.HasPrefix(line, "  list: []"), strings.HasPrefix(line, "  routes: []"):
+		case strings.HasPrefix(line, "  list: []"), strings.HasPrefix(line, "  routes: []"), strings.HasPrefix(line, "  cost: []"):
 			continue
 		}
 		on = append(on, line)
@@ -48,9 +48,11 @@ func TestExampleInComments(t *testing.T) {
 	if c.Modems.Auto == nil || !*c.Modems.Auto {
 		t.Error("auto is not true")
 	}
+	limits, month, cost := DefaultLineLimits(), 20000, 50000
+	limits.PerMonth, limits.CostPerMonth = &month, &cost
 	want := []Line{{
 		Name: "front", Port: "/dev/serial/by-id/usb-HUAWEI_Technology_HUAWEI_Mobile-if03-port0",
-		Number: "+447700900001", PINFile: "/etc/modemgate/front.pin", SMSC: "+447700900000", Limits: DefaultLineLimits(),
+		Number: "+447700900001", PINFile: "/etc/modemgate/front.pin", SMSC: "+447700900000", Limits: limits, Labels: []string{"uk"},
 		PowerCycle: []string{"uhubctl", "-l", "1-1", "-p", "2", "-a", "cycle"},
 		KeepAlive:  Duration(30 * day), Balance: Balance{Code: "*100#", Pattern: "balance is ([0-9.,]+)", Every: Duration(day), Below: 5},
 	}}
@@ -59,6 +61,9 @@ func TestExampleInComments(t *testing.T) {
 	}
 	if want := []Route{{Prefix: "+44", Via: []string{"front"}}}; !reflect.DeepEqual(c.Modems.Routes, want) {
 		t.Errorf("routes are %+v, want %+v", c.Modems.Routes, want)
+	}
+	if want := []Cost{{"+44", 4}, {"", 25}}; !reflect.DeepEqual(c.Limits.Cost, want) {
+		t.Errorf("costs are %+v, want %+v", c.Limits.Cost, want)
 	}
 }
 

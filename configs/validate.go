@@ -29,6 +29,7 @@ func (c Config) check() faults {
 	v.listeners(c)
 	v.nats(c.NATS)
 	v.modems(c.Modems)
+	v.labels(c.Modems)
 	v.routes(c.Modems)
 	v.alerts(c.Alerts)
 	v.limits(c.Limits)
@@ -119,6 +120,7 @@ func (v *checks) limits(l Limits) {
 	v.count("limits.per_key.minute", l.PerKey.Minute, maxCount)
 	v.count("limits.per_key.day", l.PerKey.Day, maxCount)
 	v.count("limits.queued", l.Queued, maxCount)
+	v.costs(l.Cost)
 }
 
 func (v *checks) messages(m Messages) {

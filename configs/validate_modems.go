@@ -54,6 +54,8 @@ func (v *checks) modems(m Modems) {
 		v.command(path+".power_cycle", l.PowerCycle)
 		v.count(path+".limits.per_minute", l.Limits.PerMinute, maxCount)
 		v.count(path+".limits.per_day", l.Limits.PerDay, maxCount)
+		v.optional(path+".limits.per_month", l.Limits.PerMonth)
+		v.optional(path+".limits.cost_per_month", l.Limits.CostPerMonth)
 		v.upkeep(path, l)
 	}
 }
@@ -137,12 +139,12 @@ func (v *checks) device(path string, l Line, taken map[string]string) {
 }
 
 func (v *checks) routes(m Modems) {
-	known := m.Names()
+	known := append(m.Names(), m.Labels()...)
 	for i, r := range m.Routes {
 		path := fmt.Sprintf("modems.routes[%d]", i)
 		v.prefix(path+".prefix", r.Prefix)
 		if len(r.Via) == 0 {
-			v.add(path+".via", "is empty; name at least one line, such as [front]")
+			v.add(path+".via", "is empty; name at least one line or label, such as [front]")
 		}
 		seen := map[string]string{}
 		for j, name := range r.Via {
@@ -151,7 +153,7 @@ func (v *checks) routes(m Modems) {
 				v.unique(at, name, seen)
 				continue
 			}
-			text := "no line is named " + quote(name)
+			text := "no line has the name or label " + quote(name)
 			if near := nearest(name, known); near != "" {
 				text += "; did you mean " + near + "?"
 			} else if len(known) > 0 {

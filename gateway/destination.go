@@ -98,17 +98,17 @@ func hasPrefix(s string, prefixes []string) bool {
 }
 
 // via decides at acceptance which lines may send the message: those asked
-// for, else the first route that matches, else any ("").
+// for by name or label, else the first route that matches, else any ("").
 func (g *Gateway) via(asked []string, number string) ([]string, error) {
 	var wrong faults
 	for i, name := range asked {
-		if g.lineNamed(name) == nil {
-			d := fmt.Sprintf("there is no line %q: GET /v1/lines lists them", name)
+		if len(g.named(name)) == 0 {
+			d := fmt.Sprintf("no line has the name or label %q: GET /v1/lines lists them", name)
 			wrong.add(&Error{Code: NoSuchLine, Detail: d, Fields: []FieldError{{Pointer: fmt.Sprintf("/via/%d", i), Detail: d}}})
 		}
 	}
 	if len(asked) > 0 {
-		return dedupe(asked), wrong.result()
+		return g.expand(asked), wrong.result()
 	}
 	return g.chosen(number), nil
 }
@@ -117,10 +117,38 @@ func (g *Gateway) via(asked []string, number string) ([]string, error) {
 func (g *Gateway) chosen(number string) []string {
 	for _, r := range g.o.Routes {
 		if strings.HasPrefix(number, r.Prefix) {
-			return dedupe(r.Via)
+			return g.expand(r.Via)
 		}
 	}
 	return nil
+}
+
+// named lists the lines that have a name or a label.
+func (g *Gateway) named(name string) []string {
+	if g.lineNamed(name) != nil {
+		return []string{name}
+	}
+	var out []string
+	for _, l := range g.lines() {
+		if slices.Contains(l.o.Labels, name) {
+			out = append(out, l.o.Name)
+		}
+	}
+	return out
+}
+
+// expand puts the names of lines in place of labels. A name that nothing has
+// stays: the line may be adopted later.
+func (g *Gateway) expand(names []string) []string {
+	var out []string
+	for _, name := range names {
+		if lines := g.named(name); len(lines) > 0 {
+			out = append(out, lines...)
+		} else {
+			out = append(out, name)
+		}
+	}
+	return dedupe(out)
 }
 
 func dedupe(names []string) []string {

@@ -100,6 +100,7 @@ func sessionEnd(m Modem) error {
 // poll says so), or the modem goes. It returns when to look again (zero: when
 // woken).
 func (l *line) work(ctx context.Context, m Modem, poll <-chan time.Time) (time.Time, error) {
+	defer l.busy.Store(false)
 	c, next, err := l.claim(ctx)
 	for err == nil && c != nil {
 		l.heart.beat()
@@ -185,7 +186,7 @@ func (l *line) idle(ctx context.Context, now time.Time) (idle bool, next time.Ti
 // that before anything else.
 func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 	now := l.g.clock.now()
-	if until, err := l.lineBudget(tx, now); err != nil || !until.IsZero() {
+	if until, err := l.budget(tx, now); err != nil || !until.IsZero() {
 		return nil, until, err
 	}
 	for {
@@ -201,6 +202,9 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 			}
 		}
 		if l.current != nil && (m == nil || m.Priority != store.PriorityOTP) {
+			if _, at := l.quota.opens(1, l.g.units(l.current.To), now); !at.IsZero() {
+				return nil, at, nil
+			}
 			c, next, err := l.intend(tx, l.current, now)
 			if errors.Is(err, store.ErrNotFound) {
 				continue // it was erased, or has ended; intend has let go of it
@@ -220,6 +224,12 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 		if m.ICCID != "" && m.Route == l.o.Name && partsOut(m) > 0 && m.ICCID != l.sim() {
 			if err := l.stranded(tx, m); err != nil {
 				return nil, time.Time{}, err
+			}
+			continue
+		}
+		if l.passes(m, now) {
+			if ids, next := l.passed.list(now); len(ids) >= leaveAtOnce {
+				return nil, next, nil
 			}
 			continue
 		}
@@ -280,9 +290,11 @@ func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, tim
 	if !ok {
 		return nil, time.Time{}, store.ErrConflict
 	}
-	if err := l.chargeLine(tx, now); err != nil {
+	if err := l.charge(tx, m.To, now); err != nil {
 		return nil, time.Time{}, err
 	}
+	l.busy.Store(true)
+	l.claims.Add(1)
 	return &claim{m: m, part: part, text: text}, time.Time{}, nil
 }
 

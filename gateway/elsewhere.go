@@ -69,6 +69,7 @@ func (e *elsewhere) failedBy(line string, now time.Time) map[string]leave {
 // left lists the messages that this line leaves to another one that could
 // send them now, and when it must look again (zero: nothing is left).
 func (l *line) left(now time.Time) (ids []string, next time.Time) {
+	ids, next = l.passed.list(now)
 	for id, what := range l.g.elsewhere.failedBy(l.o.Name, now) {
 		another := slices.ContainsFunc(l.g.lines(), func(o *line) bool {
 			if slices.Contains(what.tried, o.o.Name) || o.o.Simulated != l.o.Simulated || !onRoute(what.route, o.o.Name) {
@@ -77,7 +78,7 @@ func (l *line) left(now time.Time) (ids []string, next time.Time) {
 			ok, _ := o.ready(now)
 			return ok
 		})
-		if !another || len(ids) == leaveAtOnce {
+		if !another || len(ids) >= leaveAtOnce {
 			continue
 		}
 		ids = append(ids, id)

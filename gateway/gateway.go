@@ -71,9 +71,14 @@ type Phones interface {
 type LineOptions struct {
 	Name      string
 	Port      string
-	Number    string // MSISDN when the SIM does not know it
-	PerMinute int    // SMS parts
-	PerDay    int
+	Number    string   // MSISDN when the SIM does not know it
+	Labels    []string // further names, which it may share with other lines
+	PerMinute int      // SMS parts: the size of its bucket and what it gets in a minute
+	PerDay    int      // of the calendar, UTC, as the month
+	PerMonth  int      // 0: no limit but that of the days
+
+	CostPerMonth int // units, see Cost; 0: no limit
+
 	Simulated bool
 	Roaming   bool   // send in foreign networks too
 	Rescue    Rescue // what else can be done for its modem
@@ -107,7 +112,8 @@ const (
 
 func (e *MismatchError) Error() string { return e.Detail }
 
-// Route prefers lines for a prefix of numbers; the first that matches counts.
+// Route names lines, or labels of lines, for a prefix of numbers; the first
+// that matches counts.
 type Route struct {
 	Prefix string
 	Via    []string
@@ -121,6 +127,7 @@ type Options struct {
 	Phones  Phones // nil unless lines are simulated
 	Lines   []LineOptions
 	Routes  []Route
+	Costs   []Cost
 	Adopt   func(name, iccid string) LineOptions // a line of an adopted SIM; nil: none is adopted
 	Unused  func() []string                      // why what is plugged in is no line; may be nil
 
@@ -149,6 +156,7 @@ type Options struct {
 	Offline             time.Duration         // between looks at a line without network or SIM; 0: 5 s
 	Sweep               time.Duration         // between two looks at deadlines, which bounds how late they are noticed; 0: 2 s
 	Grace               time.Duration         // for late answers after a start; 0: 60 s
+	Yield               time.Duration         // how long a line leaves a message to one that has sent less; 0: 100 ms
 	Recovery            RecoveryOptions
 	Alerts              AlertOptions
 	Upkeep              time.Duration      // how often the upkeep of SIMs is looked at; 0: 1 min
@@ -250,6 +258,7 @@ func setDefaults(o *Options) {
 	set(&o.Offline, 5*time.Second)
 	set(&o.Sweep, 2*time.Second)
 	set(&o.Grace, 60*time.Second)
+	set(&o.Yield, 100*time.Millisecond)
 	o.Recovery.setDefaults()
 	if o.Hook == nil {
 		o.Hook = func(string) {}

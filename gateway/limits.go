@@ -14,7 +14,9 @@ const (
 	kindKeyRepeat  = "key-repeat"  // requests that sent nothing and are remembered, by the minute
 	kindLineMinute = "line-minute" // SMS parts, by ICCID
 	kindLineDay    = "line-day"
-	kindNumber     = "number" // OTP sends to a number, as moments
+	kindLineMonth  = "line-month"
+	kindLineCost   = "line-cost-month" // units
+	kindNumber     = "number"          // OTP sends to a number, as moments
 )
 
 // limited refuses with what was exceeded and when it is worth another try.
@@ -103,24 +105,4 @@ func (g *Gateway) checkNumber(tx store.Tx, number string, now time.Time) error {
 		return refused
 	}
 	return nil
-}
-
-// lineBudget says when the line may send the next part; a zero time: now.
-func (l *line) lineBudget(tx store.Tx, now time.Time) (time.Time, error) {
-	windows := minuteAndDay(kindLineMinute, kindLineDay, now)
-	counted, err := tx.Counters(l.sim(), windows)
-	switch {
-	case err != nil:
-		return time.Time{}, err
-	case counted[0] >= l.o.PerMinute:
-		return windows[0].Start.Add(time.Minute), nil
-	case counted[1] >= l.o.PerDay:
-		return windows[1].Start.Add(24 * time.Hour), nil
-	}
-	return time.Time{}, nil
-}
-
-// chargeLine counts one part handed to the modem.
-func (l *line) chargeLine(tx store.Tx, now time.Time) error {
-	return tx.AddCounters(l.sim(), minuteAndDay(kindLineMinute, kindLineDay, now), 1)
 }

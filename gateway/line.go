@@ -34,12 +34,15 @@ type line struct {
 	look atomic.Bool   // the modem is to be asked for its state
 
 	heart      heart
-	submitted  atomic.Bool  // a CMGS was written since the port was opened
-	sentAt     atomic.Int64 // when the network last took a part, unix ns; 0: not since the start
-	unanswered atomic.Bool  // the store may have submissions of the SIM that nothing was heard of
+	submitted  atomic.Bool   // a CMGS was written since the port was opened
+	sentAt     atomic.Int64  // when the network last took a part, unix ns; 0: not since the start
+	busy       atomic.Bool   // it sends
+	claims     atomic.Uint64 // parts it has claimed
+	unanswered atomic.Bool   // the store may have submissions of the SIM that nothing was heard of
 
 	// Owned by keep.
 	sure    time.Time      // when the SIM was last seen to be the one
+	passed  passed         // messages that are left for now
 	told    bool           // it was woken and has not looked at the queue since
 	current *store.Message // long message with parts still to send
 	ladder  ladder
@@ -50,6 +53,8 @@ type line struct {
 
 	ussd ussdSession
 	call callWatch
+
+	quota quota
 
 	mu       sync.Mutex
 	state    LineStatus
@@ -72,7 +77,8 @@ type blockade struct {
 }
 
 func newLine(g *Gateway, o LineOptions) *line {
-	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1), memories: map[string]*memory{}}
+	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1), memories: map[string]*memory{}, passed: passed{}}
+	l.quota.o, l.quota.cheapest = o, cheapest(g.o.Costs)
 	l.heart.beat()
 	l.state = LineStatus{Name: o.Name, State: "starting", Detail: "the modem is being opened and set up", Since: g.started, Simulated: o.Simulated, Port: o.Port, Number: o.Number}
 	return l
@@ -254,6 +260,9 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		if err := l.quota.load(tx, l.sim(), now); err != nil {
+			return err
+		}
 		err = tx.PutLine(&store.Line{
 			Name: l.o.Name, IMEI: id.IMEI, ICCID: id.ICCID, Number: number, Paused: known != nil && known.Paused,
 			Simulated: l.o.Simulated, SeenAt: now,
@@ -393,5 +402,6 @@ func (l *line) ready(now time.Time) (ok bool, until time.Time) {
 	case now.Before(l.block.until):
 		return false, l.block.until
 	}
-	return true, time.Time{}
+	_, until = l.quota.reached(now)
+	return until.IsZero(), until
 }

@@ -22,6 +22,7 @@ type metrics struct {
 	recovery *prometheus.CounterVec
 	lastIn   *prometheus.GaugeVec
 	calls    *prometheus.CounterVec
+	limits   *prometheus.CounterVec
 	alerts   *prometheus.CounterVec
 
 	mu    sync.Mutex
@@ -44,10 +45,11 @@ func newMetrics(g *Gateway) *metrics {
 	m.inbound = counter("modemgate_inbound_total", "Received SMS.", "line")
 	m.recovery = counter("modemgate_recovery_total", "Steps taken for modems that did not work, by what came of them.", "line", "step", "result")
 	m.alerts = counter("modemgate_alerts_total", "Times that the operator was told of a line by SMS.", "line")
+	m.limits = counter("modemgate_line_limit_reached_total", "How often a line has reached a limit of a day or month.", "line", "limit")
 	m.calls = counter("modemgate_calls_total", "Calls that came in.", "line")
 	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.alerts, m)
+	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.limits, m.alerts, m)
 	return m
 }
 
@@ -110,13 +112,14 @@ var (
 	descOldest  = desc("queue_oldest_seconds", "Age of the oldest message that waits.")
 	descStorage = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line.", "line")
 	descCredit  = desc("line_balance", "Credit of the SIM as its operator told it last.", "line")
+	descLimit   = desc("line_limit_ratio", "Share of a limit of the line that its SIM has used in this day or month.", "line", "limit")
 	descOutbox  = desc("outbox_events", "Events that wait to be published.")
 	descCommit  = desc("store_commit_seconds", "Time spent in durable commits.")
 )
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descCredit, descOutbox, descCommit} {
+	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descLimit, descCredit, descOutbox, descCommit} {
 		ch <- d
 	}
 }
@@ -147,6 +150,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 		gauge(descStorage, fill, name)
+		for _, c := range l.quota.caps(now, l.quota.present(now)) {
+			if c.limit > 0 {
+				gauge(descLimit, float64(c.used)/float64(c.limit), name, c.name)
+			}
+		}
 	}
 	_ = m.g.st.View(context.Background(), func(tx store.Tx) error {
 		by, oldest, err := tx.CountQueued()

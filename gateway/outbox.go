@@ -119,6 +119,9 @@ func (g *Gateway) admit(tx store.Tx, c Caller, m *store.Message, now time.Time) 
 
 // insert writes a message with its reference and first event.
 func (g *Gateway) insert(tx store.Tx, m *store.Message, now time.Time) (err error) {
+	if err := g.exhausted(m, now); err != nil {
+		return err
+	}
 	if len(m.Parts) > 1 {
 		if m.Reference, err = tx.NextReference(g.o.Secrets.mac("reference", m.To)[:16], m.Wide); err != nil {
 			return err

@@ -128,10 +128,13 @@ func (g *Gateway) reroute(tx store.Tx, id string) error {
 	}
 	left := g.configured(m.Route)
 	if len(left) == 0 {
-		if partsOut(m) > 0 || len(m.Via) > 0 || len(g.lines()) == 0 {
+		left = g.chosen(m.To)
+		if len(m.Via) > 0 { // labels of it may be those of other lines now
+			left = g.configured(routeOf(g.expand(m.Via)))
+		}
+		if partsOut(m) > 0 || len(m.Via) > 0 && len(left) == 0 || len(g.lines()) == 0 {
 			return g.unroutable(tx, m)
 		}
-		left = g.chosen(m.To)
 	}
 	route := routeOf(left)
 	g.noteRoute(route)

@@ -174,7 +174,7 @@ func (g *Gateway) resendRoute(m *store.Message) (route string, ok bool) {
 	case partsIn(m, store.Unknown)+partsIn(m, store.Queued) < len(m.Parts):
 		route = m.Line
 	case len(m.Via) > 0:
-		route = routeOf(m.Via)
+		route = routeOf(g.expand(m.Via))
 	default:
 		route = routeOf(g.chosen(m.To))
 	}

@@ -140,6 +140,7 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	s.Recovery.Incidents = slices.Clone(s.Recovery.Incidents)
 	l.mu.Unlock()
 	l.g.metrics.counters(&s)
+	s.Labels, s.Limits = l.o.Labels, l.limits(now)
 	switch {
 	case s.Paused && s.State == "up":
 		s.State, s.Detail = "paused", "it receives and does not send: POST /v1/lines/"+s.Name+"/resume lets it send"
@@ -147,6 +148,9 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 		s.Detail = fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", block.why, block.until.Format(time.RFC3339))
 	case s.State == "up" && now.Before(block.until):
 		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", refusal(block.why), block.until.Format(time.RFC3339))
+	}
+	if words := l.quota.words(now); words != "" && s.State == "up" && s.Detail == "" {
+		s.State, s.Detail = stateLimited, words
 	}
 	if full != "" && s.Detail != "" {
 		full = "; " + full
@@ -159,8 +163,10 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 		s.IMEI, s.ICCID, s.Number = maskID(s.IMEI), maskID(s.ICCID), phone.Mask(s.Number)
 	}
 	err := l.g.st.View(ctx, func(tx store.Tx) error {
-		n, err := tx.Counter(kindLineDay, l.sim(), now.Truncate(24*time.Hour))
-		s.PartsToday = n
+		n, err := tx.Counters(l.sim(), l.quota.windows(now))
+		if err == nil {
+			s.PartsToday, s.PartsThisMonth, s.CostThisMonth = n[0], n[1], n[2]
+		}
 		return err
 	})
 	return s, err

@@ -204,7 +204,7 @@ func (g *Gateway) tidy(ctx context.Context) error {
 		func(tx store.Tx) (int, error) { return tx.PurgeReports(now.Add(-reportKeep)) },
 		func(tx store.Tx) (int, error) { return tx.PurgeIntents(now.Add(-lateWindow)) },
 		func(tx store.Tx) (int, error) { return tx.PurgeIdempotency(now.Add(-idempotencyKeep)) },
-		func(tx store.Tx) (int, error) { return tx.PurgeLimits(now.Add(-48 * time.Hour)) },
+		func(tx store.Tx) (int, error) { return tx.PurgeLimits(now.Add(-48*time.Hour), monthOf(now)) },
 		g.pruneRoutes,
 	}
 	for _, purge := range purges {

@@ -129,7 +129,7 @@ type InboundPage struct {
 // LineStatus is the state of one line.
 type LineStatus struct {
 	Name         string
-	State        string // starting, up, paused, absent, no-network, denied, roaming, no-smsc, sim-…, failed, recovering, out-of-service, stopped
+	State        string // starting, up, paused, limited, absent, no-network, denied, roaming, no-smsc, sim-…, failed, recovering, out-of-service, stopped
 	Since        time.Time
 	Detail       string // what is wrong and what to do; "" when up
 	Paused       bool
@@ -152,9 +152,25 @@ type LineStatus struct {
 	Received     uint64
 	Restarts     uint64
 	PartsToday   int // counted against limits.per_day
-	LastError    string
-	Recovery     RecoveryStatus
-	Balance      BalanceStatus
+
+	PartsThisMonth int
+	CostThisMonth  int // units; 0 where no costs are configured
+	Labels         []string
+	Limits         LineLimits
+
+	LastError string
+	Recovery  RecoveryStatus
+	Balance   BalanceStatus
+}
+
+// LineLimits are the limits of a line. What is 0 is not set.
+type LineLimits struct {
+	PerMinute    int
+	PerDay       int
+	PerMonth     int
+	CostPerMonth int
+	Reached      string    // the one that keeps the line from sending, "" if none does
+	Until        time.Time // end of its window
 }
 
 // StorageStatus is the fill of one SMS memory.

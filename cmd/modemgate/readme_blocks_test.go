@@ -20,7 +20,7 @@ var readmeRunners = map[string]func(*reader, *testing.T, block){
 	"serve": (*reader).serve, "key": (*reader).key, "phone": (*reader).phone,
 	"curl": (*reader).curl, "node": (*reader).node, "python": (*reader).python, "go": (*reader).goREST,
 	"nats-go": (*reader).natsGo, "nats-node": (*reader).natsNode, "nats-rights": (*reader).natsRights,
-	"config": (*reader).config, "install": (*reader).install, "service": (*reader).service,
+	"config": (*reader).config, "routes": (*reader).config, "install": (*reader).install, "service": (*reader).service,
 	"daily": (*reader).daily, "pin": (*reader).pin, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
 	"backup": (*reader).backup, "restore": (*reader).restore, "erase": (*reader).erase,
 	"speak": (*reader).speak,

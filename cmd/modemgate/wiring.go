@@ -242,7 +242,8 @@ func (a *app) openLines(tune func(*sim.Options)) ([]gateway.LineOptions, gateway
 func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 	log, trace := a.log.With("line", l.Name), new(driver.Trace)
 	return gateway.LineOptions{
-		Name: l.Name, Port: l.Port, Number: l.Number, PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay,
+		Name: l.Name, Port: l.Port, Number: l.Number, Labels: l.Labels,
+		PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay, PerMonth: orZero(l.Limits.PerMonth), CostPerMonth: orZero(l.Limits.CostPerMonth),
 		Trace: trace, AcceptCalls: a.cfg.Modems.Calls == configs.CallsIgnore,
 		Balance: balanceOf(l.Balance), KeepAlive: time.Duration(l.KeepAlive),
 		Roaming: l.Roaming,
@@ -322,6 +323,14 @@ func openOffline(ctx context.Context, cfg configs.Config) (*gateway.Gateway, fun
 	return a.gw, a.close, nil
 }
 
+// orZero is 0 for a limit that is not set.
+func orZero(limit *int) int {
+	if limit == nil {
+		return 0
+	}
+	return *limit
+}
+
 // balanceOf is how the line asks for the credit of its SIM; nil for not.
 func balanceOf(b configs.Balance) *gateway.BalanceOptions {
 	if !b.On() {
@@ -351,6 +360,9 @@ func gatewayOptions(cfg configs.Config, log *slog.Logger) gateway.Options {
 	o.Alerts = gateway.AlertOptions{To: cfg.Alerts.SMSTo, After: time.Duration(cfg.Alerts.After)}
 	for _, r := range cfg.Modems.Routes {
 		o.Routes = append(o.Routes, gateway.Route{Prefix: r.Prefix, Via: r.Via})
+	}
+	for _, c := range cfg.Limits.Cost {
+		o.Costs = append(o.Costs, gateway.Cost{Prefix: c.Prefix, Units: c.Units})
 	}
 	return o
 }

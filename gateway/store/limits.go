@@ -111,8 +111,8 @@ func (t *tx) SetFailures(number string, f NumberFailures) error {
 
 // PurgeLimits implements [Limits]. Failures stay: they are reset by an
 // approval or by hand only.
-func (t *tx) PurgeLimits(before time.Time) (int, error) {
-	counters, err := t.exec(`DELETE FROM counters WHERE time_window<?`, us(before))
+func (t *tx) PurgeLimits(before, month time.Time) (int, error) {
+	counters, err := t.exec(`DELETE FROM counters WHERE time_window<? AND (time_window<? OR kind NOT LIKE '%-month')`, us(before), us(month))
 	if err != nil {
 		return 0, err
 	}

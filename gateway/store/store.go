@@ -240,8 +240,9 @@ type Limits interface {
 	// Failures of verification of one number.
 	Failures(number string) (NumberFailures, error)
 	SetFailures(number string, f NumberFailures) error
-	// PurgeLimits forgets counters of windows and moments before t.
-	PurgeLimits(t time.Time) (int, error)
+	// PurgeLimits forgets counters of windows and moments before t, but those
+	// of months, whose kinds end in -month, only before month.
+	PurgeLimits(t, month time.Time) (int, error)
 }
 
 // Idempotency keeps the answers to requests with an Idempotency-Key.

@@ -27,7 +27,7 @@ var limitTests = map[string]func(t *testing.T, open Open){
 		update(t, s, func(tx store.Tx) error { return tx.AddCounters("a", windows[:2], 3) })
 		equal(t, "several more", [][]int{several("a"), several("b")}, [][]int{{5, 3, 1}, {1, 0, 0}})
 		update(t, s, func(tx store.Tx) error { return tx.AddCounters("a", windows[:2], -3) })
-		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeLimits(at(60)) }), 4)
+		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeLimits(at(60), at(60)) }), 4)
 		equal(t, "left", []int{read("k", "a", at(0)), read("k", "a", at(60))}, []int{0, 1})
 	},
 	"moments are listed from a time on": func(t *testing.T, open Open) {
@@ -45,7 +45,7 @@ var limitTests = map[string]func(t *testing.T, open Open){
 		}
 		equal(t, "all", list(at(0)), []time.Time{at(1), at(2), at(3), at(3)})
 		equal(t, "some", list(at(2)), []time.Time{at(2), at(3), at(3)})
-		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeLimits(at(3)) }), 2)
+		equal(t, "purged", change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeLimits(at(3), at(0)) }), 2)
 		equal(t, "left", list(at(0)), []time.Time{at(3), at(3)})
 	},
 	"failures of a number": func(t *testing.T, open Open) {
