@@ -88,13 +88,14 @@ func (m *Modem) readCentre(context.Context) error {
 // nothing.
 func (m *Modem) centre() (smsc string, none bool, err error) {
 	lines, err := m.s.do("+CSCA?")
-	for _, f := range answers(lines, "+CSCA:", 1) {
-		if smsc = address(f[0], field(f, 1)); smsc == "" || strings.Trim(smsc, "+0") == "" {
-			return "", true, nil
-		}
-		return smsc, false, nil
+	told := answers(lines, "+CSCA:", 1)
+	if len(told) == 0 {
+		return "", false, err
 	}
-	return "", false, err
+	if smsc = address(told[0][0], field(told[0], 1)); strings.Trim(smsc, "+0") == "" {
+		return "", true, nil
+	}
+	return smsc, false, nil
 }
 
 // ownNumber reads +CNUM: [<alpha>],<number>,<type>[,…] (3GPP TS 27.007 §7.1),

@@ -166,9 +166,6 @@ func (t *tx) CountQueuedByKey() (map[string]int, error) {
 	return out, err
 }
 
-// waiting are the states in which due_at says when to look again.
-var waiting = []State{Sending, Sent, Delivered, Undelivered, Failed, Expired, Canceled, Unknown}
-
 // OverdueMessages implements [Messages].
 func (t *tx) OverdueMessages(states []State, now time.Time, limit int) ([]string, error) {
 	var out []string
