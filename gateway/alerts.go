@@ -51,6 +51,16 @@ func (l *line) works(now time.Time) (ok bool, why string) {
 	return true, ""
 }
 
+// since is when the line came to its present state, at the latest now.
+func (l *line) since(now time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.state.Since; l.state.State != "up" && !s.IsZero() && s.Before(now) {
+		return s
+	}
+	return now
+}
+
 // alert texts the operator when a line is down for long, once, and once when
 // it is back. A text that cannot be sent is no reason for another one.
 func (g *Gateway) alert(ctx context.Context) error {
@@ -110,7 +120,7 @@ func (g *Gateway) judge(ctx context.Context, l *line, o *outage) error {
 	switch {
 	case !ok:
 		if o.Since.IsZero() {
-			o.Since = now
+			o.Since = l.since(now)
 		}
 		o.lastBad = now
 		if now.Sub(o.Since) < after || o.Told {

@@ -3,10 +3,10 @@ package gateway_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/gateway"
 )
 
@@ -67,18 +67,22 @@ func TestOperatorIsToldOnce(t *testing.T) {
 // TestAlertsMakeNoAlerts has nobody to tell it by: nothing is queued for the
 // line that is down, and the end is told once by the line itself.
 func TestAlertsMakeNoAlerts(t *testing.T) {
-	r := newRig(t, alerting, nil)
+	var tried atomic.Int32
+	f := &faultyStore{after: func(step string) {
+		if step == "alert" {
+			tried.Add(1)
+		}
+	}}
+	r := newRig(t, func(o *gateway.Options) { alerting(o); faulty(f)(o) }, nil)
 	r.lineState("modem0", "up")
-	r.net.Modems()[0].SetRegistration(sim.RegSearching)
 	r.net.Modems()[0].Unplug()
 	r.lineState("modem0", "absent")
 	r.pass(time.Hour)
-	time.Sleep(50 * time.Millisecond)
+	r.until("somebody to tell it by was looked for", func() bool { return tried.Load() > 2 })
 	page, err := r.g.ListMessages(t.Context(), admin, gateway.MessageFilter{Limit: 10})
 	if err != nil || len(page.Items) != 0 {
 		t.Fatalf("queued %+v, %v", page.Items, err)
 	}
-	r.net.Modems()[0].SetRegistration(sim.RegHome)
 	r.net.Modems()[0].Plug()
 	r.lineState("modem0", "up")
 	r.pass(2 * time.Minute)
@@ -101,7 +105,6 @@ func TestAlertsAreBounded(t *testing.T) {
 		r.lineState("modem0", "up")
 		r.net.Modems()[0].Unplug()
 		r.lineState("modem0", "absent")
-		time.Sleep(20 * time.Millisecond) // is seen
 		r.pass(11 * time.Minute)
 		r.alerts(min(2*i+1, 2))
 		r.net.Modems()[0].Plug()

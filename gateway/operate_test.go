@@ -107,7 +107,7 @@ func TestTraceOutlivesTheSession(t *testing.T) {
 }
 
 func TestUSSDSession(t *testing.T) {
-	for _, profile := range []string{"", "huawei"} {
+	for _, profile := range []string{"", "huawei", "e3531", "e1752", "zte", "sim800", "quectel", "wavecom", "siemens"} {
 		t.Run("profile "+profile, func(t *testing.T) {
 			log := &logBook{}
 			r := newRig(t, log.tune, func(o *sim.Options) { o.Profile = profile })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/store"
 )
 
 func balance(code, pattern string, below float64) func(*gateway.Options) {
@@ -105,6 +106,7 @@ func TestSIMIsKeptAlive(t *testing.T) {
 	const month = 30 * 24 * time.Hour
 	r := newRig(t, func(o *gateway.Options) { o.Upkeep, o.Lines[0].KeepAlive = 5*time.Millisecond, month }, nil)
 	r.lineState("modem0", "up")
+	r.cared()
 	v := r.post(gateway.NewMessage{To: "+999777000126", Text: "x"})
 	r.await(v.ID, "delivered")
 	own := r.net.Modems()[0].Number()
@@ -127,10 +129,23 @@ func TestSIMIsKeptAlive(t *testing.T) {
 	}
 }
 
+// cared waits until the SIM was looked at: from then on its month counts.
+func (r *rig) cared() {
+	r.t.Helper()
+	r.until("the SIM is looked at", func() bool {
+		kept := ""
+		err := r.st.View(r.t.Context(), func(tx store.Tx) (err error) {
+			kept, err = tx.Setting("upkeep:modem0")
+			return err
+		})
+		return err == nil && kept != ""
+	})
+}
+
 func TestSIMThatCannotBeKeptAlive(t *testing.T) {
 	r := newRig(t, func(o *gateway.Options) { o.Upkeep, o.Lines[0].KeepAlive = 5*time.Millisecond, 30*24*time.Hour }, nil)
 	r.lineState("modem0", "up")
-	time.Sleep(20 * time.Millisecond)
+	r.cared()
 	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultCMS, Code: 10, Times: -1})
 	r.pass(31 * 24 * time.Hour)
 	r.until("it tries", func() bool {
