@@ -30,6 +30,7 @@ type Config struct {
 	InsecureLAN   bool     `yaml:"insecure_lan"` // allows listeners beyond this host without TLS
 	Modems        Modems   `yaml:"modems"`
 	Alerts        Alerts   `yaml:"alerts"`
+	Probe         Probe    `yaml:"probe"`
 	Limits        Limits   `yaml:"limits"`
 	Messages      Messages `yaml:"messages"`
 	OTP           OTP      `yaml:"otp"`
@@ -209,6 +210,7 @@ func Default() Config {
 		NATS:    NATS{Listen: "127.0.0.1:4222"},
 		Modems:  Modems{SubmitTimeout: Duration(150 * time.Second), Calls: CallsReject},
 		Alerts:  Alerts{After: Duration(10 * time.Minute)},
+		Probe:   Probe{PerDay: 10, Objective: Duration(time.Minute)},
 		Limits:  Limits{PerKey: KeyLimits{Minute: 600, Day: 10000}, Queued: 10000},
 		Messages: Messages{
 			TTL: Duration(24 * time.Hour), Keep: Duration(720 * time.Hour), KeepText: Duration(24 * time.Hour),

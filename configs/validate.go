@@ -32,6 +32,7 @@ func (c Config) check() faults {
 	v.labels(c.Modems)
 	v.routes(c.Modems)
 	v.alerts(c.Alerts)
+	v.probe(c.Probe)
 	v.limits(c.Limits)
 	v.messages(c.Messages)
 	v.otp(c.OTP)

@@ -130,6 +130,9 @@ func (l *line) work(ctx context.Context, m Modem, poll <-chan time.Time) (time.T
 	if err == nil && (next.IsZero() || next.After(l.g.clock.now())) && l.putBack("the line waits between two parts") != nil {
 		next = l.g.clock.now().Add(recordRetry)
 	}
+	if err == nil && l.current == nil && (next.IsZero() || next.After(l.g.clock.now())) && l.sendProbe(ctx, m) {
+		return next, errMute
+	}
 	return next, err
 }
 

@@ -159,6 +159,7 @@ type Options struct {
 	Yield               time.Duration         // how long a line leaves a message to one that has sent less; 0: 100 ms
 	Recovery            RecoveryOptions
 	Alerts              AlertOptions
+	Probe               ProbeOptions
 	Upkeep              time.Duration      // how often the upkeep of SIMs is looked at; 0: 1 min
 	Hook                func(point string) // for tests; may be nil
 	Log                 *slog.Logger
@@ -204,6 +205,7 @@ type Gateway struct {
 	}
 	senders   senders // of what is on simulated phones
 	elsewhere elsewhere
+	prober    prober
 	disk      diskState
 	queued    queueBound
 	sweeper   heart
@@ -344,6 +346,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	work.Go(func() error { return g.checkpoints(workCtx) })
 	work.Go(func() error { return g.alert(workCtx) })
 	work.Go(func() error { return g.upkeep(workCtx) })
+	work.Go(func() error { return g.probes(workCtx) })
 	err := work.Wait()
 	g.noteTime(context.WithoutCancel(ctx), 0)
 	g.flushEvents(2 * time.Second)

@@ -171,6 +171,9 @@ func (l *line) receive(tx store.Tx, d driver.Decoded, i int) (bool, error) {
 	case d.Concat != nil && d.Concat.Total > 1:
 		return true, l.join(tx, d, now)
 	}
+	if d.Kind == driver.Deliver && l.takeProbe(tx, d.Text, now) {
+		return false, nil
+	}
 	in := l.inbound(d, now)
 	in.Raw = []string{d.PDU}
 	return true, l.g.publish(tx, in)

@@ -48,6 +48,7 @@ type line struct {
 	ladder  ladder
 	waiting *time.Timer // for another reading of the SIM, since the store took nothing
 
+	probe   atomic.Pointer[probe]    // to be sent when nothing else is
 	order   atomic.Pointer[[]string] // steps of recovery of which one was asked for
 	ordered chan struct{}            // wakes a line that waits for its modem
 
@@ -389,19 +390,4 @@ func (l *line) tell(ctx context.Context, event, detail string) {
 	if err != nil && ctx.Err() == nil {
 		l.log.Warn("cannot record an event of the line", "event", event, "err", err)
 	}
-}
-
-// ready says whether the line may send now, and if not, until when to wait
-// (zero: until something changes).
-func (l *line) ready(now time.Time) (ok bool, until time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.state.Paused, l.state.State != "up":
-		return false, time.Time{}
-	case now.Before(l.block.until):
-		return false, l.block.until
-	}
-	_, until = l.quota.reached(now)
-	return until.IsZero(), until
 }

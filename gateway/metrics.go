@@ -23,7 +23,10 @@ type metrics struct {
 	lastIn   *prometheus.GaugeVec
 	calls    *prometheus.CounterVec
 	limits   *prometheus.CounterVec
-	alerts   *prometheus.CounterVec
+	probes   *prometheus.CounterVec
+
+	probeSeconds *prometheus.HistogramVec
+	alerts       *prometheus.CounterVec
 
 	mu    sync.Mutex
 	lines map[string]*lineCounters
@@ -46,10 +49,15 @@ func newMetrics(g *Gateway) *metrics {
 	m.recovery = counter("modemgate_recovery_total", "Steps taken for modems that did not work, by what came of them.", "line", "step", "result")
 	m.alerts = counter("modemgate_alerts_total", "Times that the operator was told of a line by SMS.", "line")
 	m.limits = counter("modemgate_line_limit_reached_total", "How often a line has reached a limit of a day or month.", "line", "limit")
+	m.probes = counter("modemgate_probe_total", "Probes from one line to another by what became of them: in-time, late, lost, failed.", "from", "to", "result")
+	m.probeSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "modemgate_probe_seconds", Help: "From handing a probe to one modem to reading it from the other.",
+		Buckets: []float64{.5, 1, 2, 3, 5, 8, 13, 21, 34, 60, 120, 300, 600, 1800, 3600},
+	}, []string{"from", "to"})
 	m.calls = counter("modemgate_calls_total", "Calls that came in.", "line")
 	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.limits, m.alerts, m)
+	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.limits, m.probes, m.probeSeconds, m.alerts, m)
 	return m
 }
 
@@ -105,21 +113,23 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descUp      = desc("line_up", "1 when the line can send.", "line")
-	descState   = desc("line_state", "1 for the present state of the line.", "line", "state")
-	descSignal  = desc("line_signal_dbm", "Received power in dBm; none while it is not known.", "line")
-	descQueue   = desc("queue_messages", "Messages that wait to be sent.", "priority")
-	descOldest  = desc("queue_oldest_seconds", "Age of the oldest message that waits.")
-	descStorage = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line.", "line")
-	descCredit  = desc("line_balance", "Credit of the SIM as its operator told it last.", "line")
-	descLimit   = desc("line_limit_ratio", "Share of a limit of the line that its SIM has used in this day or month.", "line", "limit")
-	descOutbox  = desc("outbox_events", "Events that wait to be published.")
-	descCommit  = desc("store_commit_seconds", "Time spent in durable commits.")
+	descUp         = desc("line_up", "1 when the line can send.", "line")
+	descState      = desc("line_state", "1 for the present state of the line.", "line", "state")
+	descSignal     = desc("line_signal_dbm", "Received power in dBm; none while it is not known.", "line")
+	descQueue      = desc("queue_messages", "Messages that wait to be sent.", "priority")
+	descOldest     = desc("queue_oldest_seconds", "Age of the oldest message that waits.")
+	descStorage    = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line.", "line")
+	descCredit     = desc("line_balance", "Credit of the SIM as its operator told it last.", "line")
+	descLimit      = desc("line_limit_ratio", "Share of a limit of the line that its SIM has used in this day or month.", "line", "limit")
+	descProbeRatio = desc("probe_success_ratio", "Share of the last 20 probes that arrived within the objective.", "from", "to")
+	descProbeGoal  = desc("probe_objective_seconds", "Within which a probe is to arrive; none without probes.")
+	descOutbox     = desc("outbox_events", "Events that wait to be published.")
+	descCommit     = desc("store_commit_seconds", "Time spent in durable commits.")
 )
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descLimit, descCredit, descOutbox, descCommit} {
+	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descLimit, descProbeRatio, descProbeGoal, descCredit, descOutbox, descCommit} {
 		ch <- d
 	}
 }
@@ -156,6 +166,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 	}
+	m.g.prober.collect(m.g, gauge)
 	_ = m.g.st.View(context.Background(), func(tx store.Tx) error {
 		by, oldest, err := tx.CountQueued()
 		if err != nil {

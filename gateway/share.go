@@ -81,6 +81,21 @@ func (l *line) lighter(m *store.Message, now time.Time) *line {
 	return nil
 }
 
+// ready says whether the line may send now, and if not, until when to wait
+// (zero: until something changes).
+func (l *line) ready(now time.Time) (ok bool, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.state.Paused, l.state.State != "up":
+		return false, time.Time{}
+	case now.Before(l.block.until):
+		return false, l.block.until
+	}
+	_, until = l.quota.reached(now)
+	return until.IsZero(), until
+}
+
 // free says whether the line could send at once.
 func (l *line) free(now time.Time) bool {
 	ok, _ := l.ready(now)

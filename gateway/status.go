@@ -56,6 +56,7 @@ func (g *Gateway) Status(ctx context.Context, r Request) (Status, error) {
 		s.Clock = p
 		s.Problems = append(s.Problems, p)
 	}
+	s.Problems = append(s.Problems, g.prober.problems()...)
 	if s.Queue.Held > 0 {
 		s.Problems = append(s.Problems, fmt.Sprintf("%d restored messages are held: modemgate queue release or modemgate queue drop", s.Queue.Held))
 	}

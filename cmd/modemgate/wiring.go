@@ -357,6 +357,7 @@ func gatewayOptions(cfg configs.Config, log *slog.Logger) gateway.Options {
 			PerDay: cfg.OTP.PerNumber.Day, Brand: cfg.OTP.Brand, Template: cfg.OTP.Template,
 		},
 	}
+	o.Probe = gateway.ProbeOptions{Every: time.Duration(cfg.Probe.Every), PerDay: cfg.Probe.PerDay, Objective: time.Duration(cfg.Probe.Objective)}
 	o.Alerts = gateway.AlertOptions{To: cfg.Alerts.SMSTo, After: time.Duration(cfg.Alerts.After)}
 	for _, r := range cfg.Modems.Routes {
 		o.Routes = append(o.Routes, gateway.Route{Prefix: r.Prefix, Via: r.Via})
