@@ -52,3 +52,15 @@ func (l *line) sameSIM(ctx context.Context, m Modem) error {
 	l.sure = time.Now()
 	return nil
 }
+
+// remembered completes what a modem says of its SIM by what the same modem
+// said before in this run. One that is still starting may refuse to read the
+// SIM; taken for another SIM, its SMS in parts and its reports would fit
+// nothing.
+func remembered(now, before driver.Identity) driver.Identity {
+	same := now.IMEI != "" && now.IMEI == before.IMEI && (now.IMSI == "" || now.IMSI == before.IMSI)
+	if same && now.ICCID == "" {
+		now.ICCID, now.IMSI = before.ICCID, before.IMSI
+	}
+	return now
+}

@@ -240,6 +240,7 @@ func (l *line) putBack(why string) error {
 // up records that the line has a modem and which SIM is in it.
 func (l *line) up(ctx context.Context, id driver.Identity) error {
 	l.mu.Lock()
+	id = remembered(id, l.identity)
 	changed := l.state.ICCID != "" && id.ICCID != "" && id.ICCID != l.state.ICCID
 	another := l.state.IMEI != "" && id.IMEI != "" && id.IMEI != l.state.IMEI
 	l.identity = id

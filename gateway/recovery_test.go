@@ -330,3 +330,18 @@ func TestUSBResetBringsTheModemBackUnderAnotherName(t *testing.T) {
 		t.Errorf("the port was %q and is %q", was, now)
 	}
 }
+
+// A modem that cannot read its SIM for once still has the one it had.
+func TestSIMThatIsNotReadForOnce(t *testing.T) {
+	r := ladderRig(t, &means{}, "generic", nil)
+	modem := r.net.Modems()[0]
+	modem.Unplug()
+	r.lineState("modem0", "absent")
+	modem.Inject(sim.Fault{Kind: sim.FaultUnsupported})
+	modem.Plug()
+	r.lineState("modem0", "up")
+	l, err := r.g.Line(t.Context(), admin, "modem0")
+	if err != nil || l.Model != "" || l.ICCID != modem.ICCID() {
+		t.Errorf("the line has model %q and SIM %q, want none and %q: %v", l.Model, l.ICCID, modem.ICCID(), err)
+	}
+}
