@@ -42,3 +42,11 @@ func (a *app) recoveryOptions() gateway.RecoveryOptions {
 	}
 	return o
 }
+
+// hurried gives a modem as long as patience says, where that says anything.
+func hurried(o driver.Options) driver.Options {
+	if patience > 0 {
+		o.CommandTimeout, o.PromptTimeout, o.SubmitTimeout = patience, patience, 2*patience
+	}
+	return o
+}

@@ -252,10 +252,7 @@ func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 				SMSC: l.SMSC, PIN: a.pin(l), SubmitTimeout: time.Duration(a.cfg.Modems.SubmitTimeout), LockDir: locks,
 				Log: log, Trace: trace, OnWrite: hook,
 			}
-			if patience > 0 {
-				o.CommandTimeout, o.PromptTimeout, o.SubmitTimeout = patience, patience, 2*patience
-			}
-			return a.openModem(ctx, l, o)
+			return a.openModem(ctx, l, hurried(o))
 		},
 	}
 }
