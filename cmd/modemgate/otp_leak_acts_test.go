@@ -122,7 +122,7 @@ func (w *witness) failures() {
 		{{Kind: sim.FaultUnplug, Point: sim.PointPrompt, Delay: 200 * time.Millisecond}},
 		{{Kind: sim.FaultUnplug, Point: sim.PointBody, Delay: 200 * time.Millisecond}},
 		{{Kind: sim.FaultNoReport}, {Kind: sim.FaultUnplug, Point: sim.PointAccepted, Delay: 200 * time.Millisecond}},
-		{{Kind: sim.FaultReboot, Point: sim.PointBody}},
+		{{Kind: sim.FaultReboot}}, // at once: one that forgets a text and says nothing is waited for 150 s
 		{{Kind: sim.FaultEcho}},
 		{{Kind: sim.FaultDoubled, Match: "+CMGS"}},
 		{{Kind: sim.FaultChatter, Match: "+CMGS", Where: sim.WhereInside, Text: "+CMT: ,24"}},
