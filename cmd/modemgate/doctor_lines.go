@@ -61,8 +61,7 @@ func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 		x.add("line", l.Name, levelWarn, "is being opened", "look again in a minute")
 		return
 	case l.State != "up":
-		what, do, _ := strings.Cut(l.Detail, ": ")
-		x.add("line", l.Name, levelFail, "is "+l.State+": "+orNone(what), do)
+		x.add("line", l.Name, levelFail, "is "+l.State+": "+orNone(l.Detail), "")
 		return
 	case l.Detail != "":
 		x.add("line", l.Name, levelWarn, l.Detail, "")
@@ -161,6 +160,9 @@ func (x *examination) memory(about, name string, used, total int) {
 func (x *examination) lines(ctx context.Context, held map[string]string) {
 	if x.cfg.NATS.URL != "" {
 		x.broker(ctx)
+	}
+	if x.cfg.Modems.Simulate > 0 {
+		return
 	}
 	asked := map[string]bool{}
 	for _, l := range x.cfg.Modems.List {

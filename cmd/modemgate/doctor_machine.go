@@ -26,7 +26,7 @@ func (x *examination) dataDir() {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		x.add("data_dir", "", levelWarn, dir+" does not exist yet", "the first start of the daemon makes it")
+		x.unmadeDir(dir)
 		return
 	case err != nil:
 		x.add("data_dir", "", levelFail, err.Error(), "run it as root or as the user of the daemon: sudo -u modemgate modemgate doctor")
@@ -45,6 +45,26 @@ func (x *examination) dataDir() {
 	x.ok("data_dir", "", "%s is private, mode %04o, of user %s", dir, info.Mode().Perm(), ownerOf(info))
 }
 
+// unmadeDir judges a data directory that is not there: whether this user could
+// make it, as the first start does.
+func (x *examination) unmadeDir(dir string) {
+	above := existing(dir)
+	if err := unix.Access(above, unix.W_OK|unix.X_OK); err != nil {
+		x.add("data_dir", "", levelFail, fmt.Sprintf("%s does not exist, and this user cannot make it in %s: %v", dir, above, err),
+			"run it as root or as the user of the daemon: sudo -u modemgate modemgate doctor; or set data_dir to a directory of this user")
+		return
+	}
+	x.add("data_dir", "", levelWarn, dir+" does not exist yet", "the first start of the daemon makes it")
+}
+
+// existing is the path itself, or the nearest directory above it that is there.
+func existing(dir string) string {
+	for _, err := os.Stat(dir); err != nil && filepath.Dir(dir) != dir; _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
 // ownerOf names the user that a file belongs to.
 func ownerOf(info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
@@ -60,10 +80,7 @@ func ownerOf(info fs.FileInfo) string {
 
 // disk looks at the space that is left.
 func (x *examination) disk() {
-	dir := x.cfg.DataDir
-	for _, err := os.Stat(dir); err != nil && dir != "/"; _, err = os.Stat(dir) {
-		dir = filepath.Dir(dir)
-	}
+	dir := existing(x.cfg.DataDir)
 	free, err := freeSpace(dir)
 	reserve := int64(x.cfg.Storage.Reserve)
 	switch {
@@ -145,6 +162,10 @@ func (x *examination) programs() {
 // the ports that somebody holds.
 func (x *examination) plugged() (held map[string]string) {
 	held = map[string]string{}
+	if x.cfg.Modems.Simulate > 0 {
+		x.ok("usb", "", "not looked at, the lines are simulated")
+		return held
+	}
 	devices, err := x.place.usb.Scan()
 	if err != nil {
 		x.add("usb", "", levelWarn, "cannot be read: "+err.Error(), "")
@@ -156,8 +177,7 @@ func (x *examination) plugged() (held map[string]string) {
 			if d.Mode == usb.Adapter || d.Mode == usb.Other {
 				level = levelOK
 			}
-			what, do, _ := strings.Cut(words, ": ")
-			x.add("usb", d.Path, level, what, do)
+			x.add("usb", d.Path, level, words, "")
 			continue
 		}
 		modems++
@@ -172,7 +192,7 @@ func (x *examination) plugged() (held map[string]string) {
 			x.port(l.Port, held)
 		}
 	}
-	if modems == 0 && x.cfg.Modems.Simulate == 0 && !slices.ContainsFunc(x.cfg.Modems.List, func(l configs.Line) bool { return l.Port != "" }) {
+	if modems == 0 && !slices.ContainsFunc(x.cfg.Modems.List, func(l configs.Line) bool { return l.Port != "" }) {
 		x.add("usb", "", levelFail, "no modem is plugged in", "plug one in; lsusb and dmesg say what the kernel sees of it")
 	}
 	return held

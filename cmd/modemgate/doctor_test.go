@@ -117,6 +117,33 @@ func TestDoctorWithoutADaemon(t *testing.T) {
 	p.finds("ok other programs ModemManager: runs", "FAIL data_dir: ")
 }
 
+func TestDoctorOfSimulatedLines(t *testing.T) {
+	p := newPatient(t, "modems: {simulate: 1}\n")
+	p.finds("ok usb: not looked at, the lines are simulated")
+	if out := p.examine(); strings.Contains(out, "no modem is plugged in") {
+		t.Errorf("it wants a modem where none is used:\n%s", out)
+	}
+}
+
+// TestDoctorWithoutADataDirectory tells a directory that the first start makes
+// from one that this user cannot make.
+func TestDoctorWithoutADataDirectory(t *testing.T) {
+	p := newPatient(t, "modems: {simulate: 1}\n")
+	data := filepath.Join(p.dir, "d")
+	if err := os.Remove(data); err != nil {
+		t.Fatal(err)
+	}
+	p.finds("warn data_dir: " + data + " does not exist yet")
+	if os.Geteuid() == 0 {
+		return // root may write everywhere
+	}
+	if err := os.Chmod(p.dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(p.dir, 0o700)
+	p.finds("FAIL data_dir: " + data + " does not exist, and this user cannot make it in " + p.dir)
+}
+
 func TestDoctorOfAWrongConfiguration(t *testing.T) {
 	p := newPatient(t, "otp: {length: 3}\nlimits: {queued: 0}\n")
 	p.finds("FAIL configuration: otp.length", "FAIL configuration: limits.queued")
@@ -156,8 +183,8 @@ func TestDoctorAsksTheDaemon(t *testing.T) {
 		"FAIL storage front: SM is full", "warn storage front: ME is 90 of 100", "ok credit front: 9.9", "FAIL line back: is sim-puk", "FAIL network side: it has no network (searching)",
 		"FAIL smsc side: ", "FAIL broker: NATS is not connected", "warn queue: 2 messages are held",
 	)
-	if out := p.examine(); !strings.Contains(out, "-> unblock it in a phone") {
-		t.Errorf("it does not say what to do:\n%s", out)
+	if out := p.examine(); !strings.Contains(out, "is sim-puk: sim is blocked and needs its PUK: unblock it in a phone\n") {
+		t.Errorf("it does not say what to do, in the words of the line:\n%s", out)
 	}
 }
 
