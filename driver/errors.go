@@ -8,7 +8,9 @@ import (
 
 var (
 	// ErrNoPort means that the device node does not exist: the modem is not plugged in.
-	ErrNoPort = errors.New("no such port")
+	ErrNoPort = errors.New("there is no such port")
+	// ErrNotSerial means that what the port names is a file of another kind.
+	ErrNotSerial = errors.New("is no serial port: name the port of the modem")
 	// ErrPortBusy means that another program, named in the text where known, holds the port.
 	ErrPortBusy = errors.New("port is busy")
 	// ErrSilent means that the port opened and no modem answered on it.

@@ -199,6 +199,10 @@ func TestStatusNoticesTheSIM(t *testing.T) {
 			var e *SIMError
 			return errors.As(err, &e) && e.State == "absent"
 		}},
+		"locked": {func(p *peer) { p.says("\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n", "+CPIN?") }, func(err error) bool {
+			var e *SIMError
+			return errors.As(err, &e) && e.State == "pin" && errors.Is(err, ErrPINMissing)
+		}},
 		"another one": {func(p *peer) { p.says("\r\n+CCID: 8999900000000000025\r\n\r\nOK\r\n", "+CCID") }, func(err error) bool {
 			return errors.Is(err, ErrSIMChanged)
 		}},

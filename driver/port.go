@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,9 @@ func openPort(o Options) (*port, error) {
 	if err != nil {
 		return nil, openError(o.Port, err)
 	}
+	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeCharDevice == 0 {
+		return nil, fmt.Errorf("%s %w", o.Port, ErrNotSerial)
+	}
 	fd, err := unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, openError(name, err)
@@ -77,6 +81,9 @@ func openPort(o Options) (*port, error) {
 // open takes the locks in the order flock, lock file, TIOCEXCL, so that two
 // processes of ours never see half a lock of each other.
 func (p *port) open(o Options) error {
+	if _, err := unix.IoctlGetTermios(p.fd, unix.TCGETS); errors.Is(err, unix.ENOTTY) {
+		return fmt.Errorf("%s %w", o.Port, ErrNotSerial)
+	}
 	if err := unix.Flock(p.fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return busyError(p.name, holderOf(p.name))
@@ -134,7 +141,7 @@ func openError(name string, err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
-		return fmt.Errorf("%w: %s", ErrNoPort, name)
+		return fmt.Errorf("%w, %s: plug the modem in, or name one that `ls -l /dev/serial/by-id` or `modemgate modems` shows", ErrNoPort, name)
 	case errors.Is(err, unix.EBUSY):
 		return busyError(name, holderOf(name))
 	case errors.Is(err, fs.ErrPermission):

@@ -118,6 +118,9 @@ func (m *Modem) checkCard(*Status) error {
 		return err
 	}
 	if state != "" && state != "busy" {
+		if state == "pin" && m.o.PIN == nil {
+			err = ErrPINMissing
+		}
 		m.s.end(&SIMError{State: state, Left: -1, Err: err})
 		return m.s.ended()
 	}

@@ -166,6 +166,8 @@ func simDetail(e *driver.SIMError) string {
 		left = fmt.Sprintf(" (tries left: %d)", e.Left)
 	}
 	switch {
+	case e.Err == nil: // it was locked while the modem was in use
+		return "the SIM asks for its PIN" + left + ": the modem is opened anew, which enters it"
 	case errors.Is(e, driver.ErrPINMissing):
 		return "the SIM asks for its PIN" + left + ": name the file that holds it in pin_file of this line, or switch the PIN off in a phone"
 	case errors.Is(e, driver.ErrPINWrong), errors.Is(e, errPINRefusedBefore):

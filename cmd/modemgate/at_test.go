@@ -34,7 +34,7 @@ func TestATWithoutADaemon(t *testing.T) {
 	if r := modemgate(t, env, "", "at", "--json", "front", "AT"); r.code != exitOK || r.out != `{"lines":[],"result":"OK"}`+"\n" {
 		t.Errorf("exit %d, out %s, err %s", r.code, r.out, r.err)
 	}
-	for line, want := range map[string]string{"back": "no such port", "side": `no line "side"`} {
+	for line, want := range map[string]string{"back": "there is no such port, /dev/serial/by-id/none: plug the modem in, or name one that `ls -l /dev/serial/by-id` or `modemgate modems` shows", "side": `no line "side"`} {
 		if r := modemgate(t, env, "", "at", line, "AT"); r.code == exitOK || !strings.Contains(r.err, want) {
 			t.Errorf("%s: exit %d, err %s", line, r.code, r.err)
 		}
