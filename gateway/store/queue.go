@@ -207,6 +207,7 @@ func (t *tx) hold(held bool) (int, error) {
 	}
 	ids, err := t.strings(`UPDATE messages SET held=?, rev=rev+1 WHERE state='queued' AND held=? RETURNING id`,
 		flag(held), flag(!held))
+	t.changed = t.changed || len(ids) > 0 || err != nil
 	t.known.forgetMessages()
 	for _, id := range ids {
 		t.raise(id)

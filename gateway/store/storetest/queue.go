@@ -1,8 +1,11 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -181,5 +184,26 @@ var queueTests = map[string]func(t *testing.T, open Open){
 		equal(t, "released", change(t, s, func(tx store.Tx) (int, error) { return tx.ReleaseQueue(at(9)) }), 2)
 		equal(t, "as before", counts(), free)
 		equal(t, "next", drain(t, s, at(9), "", "front"), []string{"msg_0001", "msg_0002"})
+	},
+	"a hold that is undone holds nothing, whatever it is committed with": func(t *testing.T, open Open) {
+		s := open(t)
+		insert(t, s, message(1, 1))
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				err := s.Update(context.Background(), "test", func(tx store.Tx) error {
+					if i%4 > 0 {
+						return tx.PutSetting(fmt.Sprint(i), "there")
+					}
+					_, err := tx.HoldQueue()
+					return errors.Join(err, errMine)
+				})
+				if want := i%4 == 0; errors.Is(err, errMine) != want || err != nil && !want {
+					t.Errorf("update %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		equal(t, "held", view(t, s, func(tx store.Tx) (int, error) { return tx.CountHeld() }), 0)
 	},
 }
