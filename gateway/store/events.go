@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 func payloadPlace(stream string, seq int64) string {
@@ -94,6 +95,7 @@ func (t *tx) DeleteEvents(about string) (int, error) {
 	n, err := t.exec(`DELETE FROM events WHERE about<>'' AND about=?`, about)
 	if n > 0 {
 		t.gone = append(t.gone, about)
+		t.events = slices.DeleteFunc(t.events, func(e *Event) bool { return e.About == about })
 	}
 	return int(n), err
 }

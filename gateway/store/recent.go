@@ -37,13 +37,13 @@ func (r *recent) committed(e *effects) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, ev := range e.events {
-		r.stream(ev.Stream).add(ev)
-	}
 	for _, s := range r.streams {
 		for _, about := range e.gone {
 			s.remove(func(ev *Event) bool { return ev.About == about })
 		}
+	}
+	for _, ev := range e.events {
+		r.stream(ev.Stream).add(ev)
 	}
 	for _, m := range e.marks {
 		r.stream(m.stream).drop(m.upTo)

@@ -82,3 +82,26 @@ func TestUnpublishedIsWhatTheRowsSay(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsAddedAfterAnErasureIsPublished erases between two events about
+// the same, in one update: the second is published, the first never.
+func TestWhatIsAddedAfterAnErasureIsPublished(t *testing.T) {
+	s := open(t, store.Options{Dir: t.TempDir()})
+	add := func(tx store.Tx, id string) error {
+		return tx.AddEvent(&store.Event{Stream: "status", Subject: "s", MsgID: id, Type: "t", About: "msg_1", Payload: []byte(id)})
+	}
+	update(t, s, func(tx store.Tx) error { return add(tx, "before") })
+	update(t, s, func(tx store.Tx) error {
+		if err := add(tx, "erased"); err != nil {
+			return err
+		}
+		if _, err := tx.DeleteEvents("msg_1"); err != nil {
+			return err
+		}
+		return add(tx, "after")
+	})
+	got, err := s.Unpublished(t.Context(), "status", 0, 9)
+	if err != nil || len(got) != 1 || got[0].MsgID != "after" {
+		t.Errorf("got %d events, %v; want the one after the erasure", len(got), err)
+	}
+}

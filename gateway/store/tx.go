@@ -32,8 +32,8 @@ type tx struct {
 // effects are what follows from an update once it is durable.
 type effects struct {
 	ids    []string // to notify
-	events []*Event // added
 	gone   []string // events about these were deleted
+	events []*Event // added, and not deleted again
 	marks  []mark
 	after  []func()
 }
