@@ -94,7 +94,8 @@ func (g *Gateway) VerifyNumber(ctx context.Context, r Request, to, code, purpose
 		}
 		return o, err
 	})
-	if errors.Is(err, error(noOTP)) {
+	var refused *Error
+	if errors.As(err, &refused) && (refused == noOTP || refused.Code == OTPEnded) { // ended meanwhile: nothing is pending
 		return Verdict{}, nil
 	}
 	return v, err

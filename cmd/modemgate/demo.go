@@ -82,7 +82,11 @@ Everything above stays valid until Ctrl-C. Try, in another terminal:
   curl -s -H "Authorization: Bearer $MODEMGATE_KEY" -H 'Content-Type: application/json' \
     -d '{"text":"Your code is 246810","line":"modem0"}' $MODEMGATE_URL/v1/sim/phones/%[4]s/send
 
-With a real modem: modemgate config > modemgate.yaml, name its port under
-modems.list, modemgate serve --config modemgate.yaml
+With a real modem (go build ./cmd/modemgate makes the program): its port from
+ls -l /dev/serial/by-id/ instead of NAME, and your country instead of GB:
+
+  printf 'data_dir: %%s/state\ndefault_region: GB\nmodems: {list: [{name: front, port: %%s}]}\n' \
+    "$PWD" /dev/serial/by-id/NAME > my.yaml
+  modemgate serve --config my.yaml
 `, t.a.api.Addr(), t.secret, t.a.bus.Addr(), demoPhone)
 }

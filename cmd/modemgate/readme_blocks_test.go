@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver/sim"
 )
 
@@ -23,7 +22,8 @@ var readmeRunners = map[string]func(*reader, *testing.T, block){
 	"config": (*reader).config, "routes": (*reader).config, "install": (*reader).install, "service": (*reader).service,
 	"daily": (*reader).daily, "pin": (*reader).pin, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
 	"backup": (*reader).backup, "restore": (*reader).restore, "erase": (*reader).erase,
-	"speak": (*reader).speak,
+	"speak": (*reader).speak, "add-port": (*reader).addPort, "add-entry": (*reader).config, "add": (*reader).add,
+	"pin-user": (*reader).pinUser, "pin-entry": (*reader).pinEntry, "reset-key": (*reader).resetKey, "reset": (*reader).reset,
 }
 
 // start: the demonstration runs until it says that it stays up, then Ctrl-C
@@ -37,7 +37,7 @@ func (r *reader) start(t *testing.T, b block) {
 	p.dir = r.repo
 	args := strings.Fields(demo)
 	g := p.start(t, args[0], args[1:]...)
-	g.await(t, `stays valid until Ctrl-C[\s\S]*modemgate serve --config modemgate.yaml\n`)
+	g.await(t, `stays valid until Ctrl-C[\s\S]*modemgate serve --config my.yaml\n`)
 	g.interrupt(t)
 	// After a Ctrl-C go run exits with 1, whatever the program did; when that
 	// failed it says "exit status 1" as well.
@@ -80,14 +80,23 @@ func (r *reader) serve(t *testing.T, b block) {
 // key: the reader pastes the line with the address and the key.
 func (r *reader) key(t *testing.T, b block) {
 	out := r.site.sh(t, b.text)
-	m := regexp.MustCompile(`export MODEMGATE_URL=(\S+) MODEMGATE_KEY=(mg_\S+)\n`).FindStringSubmatch(out)
 	n := regexp.MustCompile(`export NATS_URL=nats://(\S+)\n`).FindStringSubmatch(out)
-	if m == nil || n == nil {
+	if n == nil {
+		t.Fatalf("nothing to paste in\n%s", out)
+	}
+	r.pastes(t, out)
+	r.site.set("NATS_URL", "nats://"+n[1])
+}
+
+// pastes takes the address and the key from the output of key new.
+func (r *reader) pastes(t *testing.T, out string) {
+	t.Helper()
+	m := regexp.MustCompile(`export MODEMGATE_URL=(\S+) MODEMGATE_KEY=(mg_\S+)\n`).FindStringSubmatch(out)
+	if m == nil {
 		t.Fatalf("nothing to paste in\n%s", out)
 	}
 	r.site.set("MODEMGATE_URL", m[1])
 	r.site.set("MODEMGATE_KEY", m[2])
-	r.site.set("NATS_URL", "nats://"+n[1])
 }
 
 func (r *reader) phone(t *testing.T, b block) {
@@ -205,16 +214,6 @@ func (r *reader) service(t *testing.T, b block) {
 func (r *reader) daily(t *testing.T, b block) {
 	r.site.set("ID", r.site.message(t, "explained --wait 30s"))
 	says(t, r.site.sh(t, b.text), `modem0 +up \(simulated\)`, `nothing waits to be sent`, `Thanks, `, r.site.get("ID"), `delivered`)
-}
-
-// pin: the file that comes out is one that the program takes.
-func (r *reader) pin(t *testing.T, b block) {
-	p := newPlace(t)
-	p.set("PATH", r.site.get("PATH"))
-	p.sh(t, swap(t, b.text, " -o modemgate", "", "/etc/modemgate/", p.dir+"/", "sudo tee", "echo 73914628 | sudo tee"))
-	if pin, err := configs.ReadPIN(filepath.Join(p.dir, "front.pin")); err != nil || pin != "73914628" {
-		t.Errorf("read %d characters, %v", len(pin), err)
-	}
 }
 
 func (r *reader) speak(t *testing.T, b block) {
