@@ -36,8 +36,9 @@ type Options struct {
 	PIN  *PIN   // unlocks a SIM that asks, nil for never
 
 	// Verify, if set, judges whether this is the modem that was meant: before
-	// its SIM is used, and once more, with sim, when the SIM is read. An error
-	// makes Open fail with it; nothing has been set or sent by then.
+	// its SIM is used, and with sim before a PIN is entered and when the SIM is
+	// read, with an empty ICCID where it could not be. An error makes Open fail
+	// with it; nothing has been set or sent by then.
 	Verify func(id Identity, sim bool) error
 
 	// CommandTimeout is the deadline of an ordinary command, 0 means 10 s.

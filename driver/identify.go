@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -78,13 +77,14 @@ func (m *Modem) verify(context.Context) error { return m.judged(false) }
 // verifySIM asks once more when the SIM is known.
 func (m *Modem) verifySIM(context.Context) error { return m.judged(true) }
 
-// verifyLocked asks before a PIN is entered, if the SIM tells its number.
-func (m *Modem) verifyLocked(sim string) error {
-	if m.o.Verify == nil || len(sim) < 18 || strings.Trim(sim, "0123456789") != "" {
+// verifyLocked asks before a PIN is entered. A SIM that does not tell its number
+// by then has the ICCID "": the owner may want none but a certain one.
+func (m *Modem) verifyLocked(iccid string) error {
+	if m.o.Verify == nil {
 		return nil
 	}
 	id := m.identity
-	id.ICCID = sim
+	id.ICCID = iccid
 	return m.o.Verify(id, true)
 }
 

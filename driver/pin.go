@@ -82,15 +82,19 @@ func (m *Modem) unlock(ctx context.Context) error {
 	if err != nil {
 		return refuse(err)
 	}
-	try := PINTry{PIN: pin, Left: left}
-	if try.SIM, err = m.lockedSIM(ctx); err != nil || try.SIM == "" {
-		if err == nil {
-			err = refuse(ErrPINNobody)
-		}
+	iccid, err := m.lockedSIM(ctx)
+	if err != nil {
 		return err
 	}
-	if err := m.verifyLocked(try.SIM); err != nil {
+	if err := m.verifyLocked(iccid); err != nil {
 		return err // a PIN is for one SIM
+	}
+	try := PINTry{SIM: iccid, PIN: pin, Left: left}
+	if iccid == "" && m.identity.IMEI != "" {
+		try.SIM = "imei:" + m.identity.IMEI
+	}
+	if try.SIM == "" {
+		return refuse(ErrPINNobody)
 	}
 	if err := m.o.PIN.Guard.Claim(ctx, try); err != nil {
 		return refuse(err)
@@ -102,21 +106,12 @@ func validPIN(pin string) bool {
 	return len(pin) >= 4 && len(pin) <= 8 && strings.Trim(pin, "0123456789") == ""
 }
 
-// lockedSIM names the SIM before it is unlocked: EF_ICCID needs no PIN (3GPP TS
-// 31.102 §4.2.17), but not every modem reads it by then.
+// lockedSIM reads the ICCID before the SIM is unlocked, "" if the modem does not
+// tell it: EF_ICCID needs no PIN (3GPP TS 31.102 §4.2.17), but not every modem
+// reads it by then.
 func (m *Modem) lockedSIM(ctx context.Context) (string, error) {
-	stop := m.awaitSIM(ctx) // else the same SIM would have one name now and another later
-	iccid, err := m.readICCID()
-	stop()
-	switch {
-	case err != nil:
-		return "", err
-	case iccid != "":
-		return iccid, nil
-	case m.identity.IMEI != "":
-		return "imei:" + m.identity.IMEI, nil
-	}
-	return "", nil
+	defer m.awaitSIM(ctx)() // else the same SIM would have one name now and another later
+	return m.readICCID()
 }
 
 // enterPIN writes the PIN and judges by what SIM and counter say then: error

@@ -228,23 +228,35 @@ func TestPINTryPrintsWithoutIt(t *testing.T) {
 	}
 }
 
-// A SIM that is not the one the line is for gets no PIN of that line.
+// A SIM that is not the one the line is for gets no PIN of that line, and
+// neither does one that does not say which it is.
 func TestNoPINForTheWrongSIM(t *testing.T) {
-	_, s := network(t, "")
-	s.SetSIM(sim.SIMPIN, rightPIN)
-	var guard clerk
-	notMine := errors.New("not the SIM that was meant")
-	_, err := driver.Open(t.Context(), driver.Options{
-		Port: s.Path(), CommandTimeout: 2 * time.Second,
-		PIN: &driver.PIN{Read: func() (string, error) { return rightPIN, nil }, Guard: &guard},
-		Verify: func(id driver.Identity, _ bool) error {
-			if id.ICCID != "" {
-				return notMine
+	for name, hides := range map[string]bool{"another": false, "unknown": true} {
+		t.Run(name, func(t *testing.T) {
+			_, s := network(t, "")
+			s.SetSIM(sim.SIMPIN, rightPIN)
+			want := "8999900000000000022"
+			if hides {
+				want = s.ICCID()
+				for _, cmd := range []string{"+CCID", "+CRSM"} {
+					s.Inject(sim.Fault{Kind: sim.FaultError, Match: cmd, Code: 13, Times: -1})
+				}
 			}
-			return nil
-		},
-	})
-	if !errors.Is(err, notMine) || len(entered(s)) != 0 || len(guard.claims) != 0 {
-		t.Errorf("got %v, entered %q, %d claims", err, entered(s), len(guard.claims))
+			var guard clerk
+			notMine := errors.New("not the SIM that was meant")
+			_, err := driver.Open(t.Context(), driver.Options{
+				Port: s.Path(), CommandTimeout: 2 * time.Second,
+				PIN: &driver.PIN{Read: func() (string, error) { return rightPIN, nil }, Guard: &guard},
+				Verify: func(id driver.Identity, sim bool) error {
+					if sim && id.ICCID != want {
+						return notMine
+					}
+					return nil
+				},
+			})
+			if !errors.Is(err, notMine) || len(entered(s)) != 0 || len(guard.claims) != 0 {
+				t.Errorf("got %v, entered %q, %d claims", err, entered(s), len(guard.claims))
+			}
+		})
 	}
 }
