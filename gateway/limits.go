@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/modemgate/modemgate/gateway/store"
@@ -22,6 +24,18 @@ const (
 // limited refuses with what was exceeded and when it is worth another try.
 func limited(limit string, retryAt time.Time, format string, args ...any) *Error {
 	return &Error{Code: LimitExceeded, Limit: limit, RetryAt: retryAt, Detail: fmt.Sprintf(format, args...)}
+}
+
+// notDue says whether a resend was refused because none is due or its budgets
+// are used up, which sendAgain finds before it changes anything.
+// What a line refuses is no such thing: the code would never come.
+func notDue(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Code != LimitExceeded {
+		return false
+	}
+	return e.Limit == "resend_after" || e.Limit == "max_sends" ||
+		strings.HasPrefix(e.Limit, "per_number.") || strings.HasPrefix(e.Limit, "per_key.")
 }
 
 // chargeKey counts one message or OTP against the budgets of its key. Windows

@@ -118,15 +118,17 @@ func (g *Gateway) acceptOTP(tx store.Tx, r Request, in NewOTP, to, code string) 
 	}
 	o, err := tx.PendingOTP(r.Caller.Key, in.Purpose, to)
 	if err == nil && !now.Before(o.ExpiresAt) {
-		err = errors.Join(g.endOTP(tx, o, store.OTPExpired, now), store.ErrNotFound)
+		if err = g.endOTP(tx, o, store.OTPExpired, now); err == nil {
+			err = store.ErrNotFound
+		}
 	}
 	status, reused := http.StatusCreated, false
 	switch {
 	case err == nil:
 		status, reused = http.StatusOK, true
 		err = g.sendAgain(tx, r.Caller, o, code, now)
-		if softLimit(err) {
-			err = g.chargeRepeat(tx, r, now) // nothing is due: the pending one stands
+		if notDue(err) {
+			err = g.chargeRepeat(tx, r, now) // the pending one stands
 		}
 	case errors.Is(err, store.ErrNotFound):
 		o, err = g.firstSend(tx, r.Caller, in, to, code, now)
@@ -163,12 +165,6 @@ func (g *Gateway) repeatedOTP(ctx context.Context, r Request, why error) (v OTPV
 		return err
 	})
 	return v, a, err
-}
-
-// softLimit says whether a resend was refused because none is due.
-func softLimit(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == LimitExceeded
 }
 
 // checkNewOTP fills in the defaults and collects what would widen them.
@@ -254,7 +250,7 @@ func (g *Gateway) otpMessage(o *store.OTP, code string, now time.Time) (*store.M
 // sendAgain voids the code of a pending OTP and sends a new one, if a resend
 // is due. The tries already used stay used.
 func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, now time.Time) error {
-	if err := g.chargeResend(tx, c, o, now); err != nil {
+	if err := g.checkResend(tx, c, o, now); err != nil {
 		return err
 	}
 	if len(code) != o.Length {
@@ -263,12 +259,16 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 			return err
 		}
 	}
-	if err := g.voidMessage(tx, o.MessageID, "a newer code was sent"); err != nil {
+	next := *o // o stays as it is stored until all is written
+	next.ExpiresAt = now.Add(o.TTL)
+	m, err := g.otpMessage(&next, code, now)
+	if err != nil {
 		return err
 	}
-	o.ExpiresAt = now.Add(o.TTL)
-	m, err := g.otpMessage(o, code, now)
-	if err != nil {
+	if err := g.chargeResend(tx, c, m, now); err != nil {
+		return err
+	}
+	if err := g.voidMessage(tx, o.MessageID, "a newer code was sent"); err != nil {
 		return err
 	}
 	if err := g.insert(tx, m, now); err != nil {
@@ -276,7 +276,7 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 	}
 	mac := g.codeMAC(o, code)
 	ok, err := tx.ChangeOTP(o.ID, []OTPState{store.OTPPending}, store.OTPChange{
-		MAC: &mac, AddSends: 1, ExpiresAt: &o.ExpiresAt, ResendAt: ptr(now.Add(g.o.OTP.ResendAfter)), MessageID: &m.ID,
+		MAC: &mac, AddSends: 1, ExpiresAt: &next.ExpiresAt, ResendAt: ptr(now.Add(g.o.OTP.ResendAfter)), MessageID: &m.ID,
 		DeliveryState: ptr(store.Queued), DeliveryAt: &now, DeliveryError: ptr(""),
 	})
 	if err == nil && !ok {
@@ -294,9 +294,8 @@ func (g *Gateway) sendAgain(tx store.Tx, c Caller, o *store.OTP, code string, no
 	return g.otpEvent(tx, o, now)
 }
 
-// chargeResend refuses a resend that is not due or not allowed, and charges
-// one that is.
-func (g *Gateway) chargeResend(tx store.Tx, c Caller, o *store.OTP, now time.Time) error {
+// checkResend refuses a resend that is not due or not allowed.
+func (g *Gateway) checkResend(tx store.Tx, c Caller, o *store.OTP, now time.Time) error {
 	if now.Before(o.ResendAt) {
 		return limited("resend_after", o.ResendAt, "a code was sent a moment ago: the next may follow at resend_at")
 	}
@@ -306,15 +305,20 @@ func (g *Gateway) chargeResend(tx store.Tx, c Caller, o *store.OTP, now time.Tim
 	if err := g.allowed(tx, c, o.To); err != nil {
 		return err
 	}
-	// A refusal may leave the commit standing, so both are looked at before
-	// either is charged.
-	if err := g.checkNumber(tx, o.To, now); err != nil {
+	return g.checkNumber(tx, o.To, now)
+}
+
+// chargeResend charges the message of a resend that checkResend has allowed.
+// A refusal may leave the commit standing ([notDue]), so the limits of lines
+// and the budget of the key are looked at before anything is charged.
+func (g *Gateway) chargeResend(tx store.Tx, c Caller, m *store.Message, now time.Time) error {
+	if err := g.exhausted(m, now); err != nil {
 		return err
 	}
 	if err := g.chargeKey(tx, c, now); err != nil {
 		return err
 	}
-	return g.chargeNumber(tx, o.To, now)
+	return g.chargeNumber(tx, m.To, now)
 }
 
 // voidMessage cancels the message of an old code if no line has begun it.
