@@ -16,7 +16,7 @@ import (
 )
 
 var atCommand = command{
-	name: "at", args: "LINE COMMAND... [--timeout 10s] [--json]", summary: "run AT commands on the modem of a line",
+	name: "at", args: "LINE COMMAND... [--timeout 10s] [--json] [--config FILE]", summary: "run AT commands on the modem of a line",
 	help: `  modemgate at front AT+CSQ
   modemgate at front ATI AT+CGMR
   modemgate at front 'AT+COPS=?' --timeout 180s

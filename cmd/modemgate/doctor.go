@@ -13,7 +13,7 @@ import (
 )
 
 var doctorCommand = command{
-	name: "doctor", args: "[--json]", summary: "look for what is wrong with modems, SIMs and this machine, and say what to do",
+	name: "doctor", args: "[--json] [--config FILE]", summary: "look for what is wrong with modems, SIMs and this machine, and say what to do",
 	help: `  modemgate doctor
   sudo -u modemgate modemgate doctor
   modemgate doctor --json | jq '.checks[] | select(.level == "fail")'

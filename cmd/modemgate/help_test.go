@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/modemgate/modemgate/driver/sim"
 )
 
 // What a wrong command line is answered with names what is wrong and what
@@ -46,9 +48,18 @@ func TestWrongCommandLinesAreToldWhatThereIs(t *testing.T) {
 
 // Each client of a daemon says that it can be told which.
 func TestHelpOfClientsNamesConfig(t *testing.T) {
-	for _, name := range strings.Fields("status send otp inbox explain resolve queue key backup restore erase") {
+	for _, name := range strings.Fields("status send otp inbox explain resolve queue key backup restore erase doctor modems at trace ussd") {
 		if r := modemgate(t, nil, "", name, "--help"); r.code != exitOK || !strings.Contains(r.out, "[--config FILE]") {
 			t.Errorf("%s: exit %d: %s", name, r.code, r.out)
+		}
+	}
+}
+
+func TestHelpOfSimNamesEveryProfile(t *testing.T) {
+	r := modemgate(t, nil, "", "sim", "--help")
+	for _, name := range sim.Profiles() {
+		if !strings.Contains(r.out, name) {
+			t.Errorf("lacks %q: %s", name, r.out)
 		}
 	}
 }

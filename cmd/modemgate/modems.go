@@ -17,7 +17,7 @@ import (
 )
 
 var modemsCommand = command{
-	name: "modems", args: "[--json]", summary: "what is plugged in, and which line it is",
+	name: "modems", args: "[--json] [--config FILE]", summary: "what is plugged in, and which line it is",
 	help: `  modemgate modems
   modemgate modems --json
 

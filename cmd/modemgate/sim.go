@@ -21,8 +21,30 @@ var simCommand = command{
   modemgate sim --modems 1 --dir ./modems --control 127.0.0.1:9000
 
 The modems are linked as DIR/modem0, DIR/modem1, … The control API injects
-faults; GET / on it lists its routes.`,
+faults; GET / on it lists its routes and the kinds of faults.
+
+Profiles:
+  ` + wrapped(sim.Profiles(), 70, "\n  "),
 	run: runSim,
+}
+
+// wrapped joins words with commas, into lines of about width characters.
+func wrapped(words []string, width int, lineEnd string) string {
+	var b strings.Builder
+	used := 0
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case used+len(w) > width:
+			b.WriteString("," + lineEnd)
+			used = 0
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(w)
+		used += len(w) + 2
+	}
+	return b.String()
 }
 
 func runSim(ctx context.Context, s system, args []string) int {

@@ -10,7 +10,7 @@ import (
 )
 
 var traceCommand = command{
-	name: "trace", args: "LINE [--follow] [--json]", summary: "show the last lines of the dialogue with a modem, masked",
+	name: "trace", args: "LINE [--follow] [--json] [--config FILE]", summary: "show the last lines of the dialogue with a modem, masked",
 	help: `  modemgate trace front
   modemgate trace front --follow
 

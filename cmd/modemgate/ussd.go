@@ -12,7 +12,7 @@ import (
 )
 
 var ussdCommand = command{
-	name: "ussd", args: "LINE CODE [REPLY...] | LINE --reply TEXT | LINE --cancel", summary: "ask the network of a line by a USSD code",
+	name: "ussd", args: "LINE CODE [REPLY...] | LINE --reply TEXT | LINE --cancel [--config FILE]", summary: "ask the network of a line by a USSD code",
 	help: `  modemgate ussd front '*100#'
   modemgate ussd front '*123#' 1 2         answer its menu with 1, then 2
   modemgate ussd front --reply 1           go on in a session that waits

@@ -1,12 +1,15 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,6 +17,7 @@ import (
 // bind it to the loopback interface. Durations are strings such as "2s";
 // errors are {"error": "…"} with 400 or 404.
 //
+//	GET    /                              {routes, fault_kinds, points}: what this is about, in names
 //	GET    /modems                        [{name, path, number, iccid, imsi, imei, plugged, sim, registered, faults, stored}]
 //	GET    /modems/{modem}                one of them; {modem} is a name or a number
 //	POST   /modems/{modem}/unplug         {after?: "2s"}: comes back by itself after that
@@ -39,7 +43,12 @@ import (
 //	GET    /journal?after=0               entries with a greater seq
 func (n *Network) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /modems", func(w http.ResponseWriter, _ *http.Request) {
+	var index indexBody
+	handle := func(pattern string, h http.HandlerFunc) {
+		index.Routes = append(index.Routes, pattern)
+		mux.HandleFunc(pattern, h)
+	}
+	handle("GET /modems", func(w http.ResponseWriter, _ *http.Request) {
 		list := make([]modemBody, 0, len(n.modems))
 		for _, m := range n.modems {
 			list = append(list, m.body())
@@ -47,23 +56,37 @@ func (n *Network) Handler() http.Handler {
 		answerJSON(w, http.StatusOK, list)
 	})
 	for pattern, do := range modemRoutes {
-		mux.HandleFunc(pattern, n.onModem(do))
+		handle(pattern, n.onModem(do))
 	}
 	for pattern, do := range phoneRoutes {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		handle(pattern, func(w http.ResponseWriter, r *http.Request) {
 			respond(w, func() (any, error) { return do(n.Phone(phoneNumber(r)), r) })
 		})
 	}
-	mux.HandleFunc("GET /phones", func(w http.ResponseWriter, _ *http.Request) {
+	handle("GET /phones", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusOK, n.phoneList())
 	})
-	mux.HandleFunc("GET /journal", func(w http.ResponseWriter, r *http.Request) {
+	handle("GET /journal", func(w http.ResponseWriter, r *http.Request) {
 		respond(w, func() (any, error) {
 			after, err := strconv.ParseUint(orZero(r.URL.Query().Get("after")), 10, 64)
 			return n.journal.after(after), err
 		})
 	})
+	slices.SortFunc(index.Routes, func(a, b string) int {
+		_, x, _ := strings.Cut(a, " ")
+		_, y, _ := strings.Cut(b, " ")
+		return cmp.Or(strings.Compare(x, y), strings.Compare(a, b))
+	})
+	index.FaultKinds, index.Points = FaultKinds(), points
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, index) })
 	return mux
+}
+
+// indexBody tells what the control API takes.
+type indexBody struct {
+	Routes     []string    `json:"routes"`
+	FaultKinds []FaultKind `json:"fault_kinds"`
+	Points     []Point     `json:"points"`
 }
 
 func orZero(s string) string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -161,6 +162,37 @@ func TestControlAPIRefusesNonsense(t *testing.T) {
 	} {
 		if got := api.do(c.method, c.path, c.body, nil); got != c.want {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, got, c.want)
+		}
+	}
+}
+
+// Who knows nothing but the address learns what can be asked for.
+func TestControlAPINamesItsRoutesAndFaults(t *testing.T) {
+	server := httptest.NewServer(network(t, Options{Modems: 1}).Handler())
+	defer server.Close()
+	api := control{t, server.URL}
+	var index indexBody
+	if got := api.do("GET", "/", "", &index); got != 200 || !slices.Equal(index.FaultKinds, FaultKinds()) || len(index.Points) != 7 {
+		t.Errorf("%d: %+v", got, index)
+	}
+	for _, route := range []string{"GET /modems", "POST /modems/{modem}/faults", "POST /phones/{number}/send", "GET /journal"} {
+		if !slices.Contains(index.Routes, route) {
+			t.Errorf("%q is not among %q", route, index.Routes)
+		}
+	}
+	if want := len(modemRoutes) + len(phoneRoutes) + 3; len(index.Routes) != want {
+		t.Errorf("%d routes, not %d", len(index.Routes), want)
+	}
+	if got := api.do("GET", "/nothing", "", nil); got != 404 {
+		t.Errorf("a path that is not there: %d", got)
+	}
+	var refused errorBody
+	if got := api.do("POST", "/modems/modem0/faults", `{"kind":"hung"}`, &refused); got != 400 {
+		t.Errorf("an unknown kind: %d", got)
+	}
+	for _, kind := range FaultKinds() {
+		if !strings.Contains(refused.Error, string(kind)) {
+			t.Errorf("%q does not name %s", refused.Error, kind)
 		}
 	}
 }

@@ -59,6 +59,8 @@ const (
 	PointDeleted  Point = "deleted"  // +CMGD has freed the slot, its answer is not written
 )
 
+var points = []Point{PointCommand, PointPrompt, PointBody, PointAccepted, PointAnswered, PointListed, PointDeleted}
+
 // Where in an answer chatter comes.
 const (
 	WhereBefore = "before" // before the answer
@@ -92,11 +94,10 @@ func FaultKinds() []FaultKind { return slices.Concat(pointFaults, otherFaults, s
 
 func (f Fault) check() error {
 	if !slices.Contains(FaultKinds(), f.Kind) {
-		return fmt.Errorf("fault kind %q is unknown: see the kinds in the documentation of Fault", f.Kind)
+		return fmt.Errorf("fault kind %q is unknown: use one of %v", f.Kind, FaultKinds())
 	}
-	points := []Point{"", PointCommand, PointPrompt, PointBody, PointAccepted, PointAnswered, PointListed, PointDeleted}
-	if !slices.Contains(points, f.Point) {
-		return fmt.Errorf("fault point %q is unknown: use one of %v", f.Point, points[1:])
+	if f.Point != "" && !slices.Contains(points, f.Point) {
+		return fmt.Errorf("fault point %q is unknown: use one of %v", f.Point, points)
 	}
 	if !slices.Contains([]string{"", WhereBefore, WhereInside, WhereSplit, WhereAfter, WhereJoined}, f.Where) {
 		return fmt.Errorf("chatter place %q is unknown: use before, inside, split, after or joined", f.Where)
