@@ -14,7 +14,7 @@ var (
 	// ErrPortBusy means that another program, named in the text where known, holds the port.
 	ErrPortBusy = errors.New("port is busy")
 	// ErrSilent means that the port opened and no modem answered on it.
-	ErrSilent = errors.New("modem does not answer")
+	ErrSilent = errors.New("the modem does not answer")
 	// ErrGone means that the session ended because the modem or its port went away.
 	ErrGone = errors.New("modem is gone")
 	// ErrTimeout means that a command missed its deadline, which ends the session.

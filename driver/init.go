@@ -83,17 +83,26 @@ func (m *Modem) run(ctx context.Context, steps []step) error {
 		err := st.run(m, ctx)
 		select {
 		case <-m.s.done:
-			return fmt.Errorf("bring up %s: %s: %w", m.o.Port, st.name, m.s.ended())
+			return m.notUp(st, m.s.ended())
 		default:
 		}
 		if err != nil && st.must {
-			return fmt.Errorf("bring up %s: %s: %w", m.o.Port, st.name, err)
+			return m.notUp(st, err)
 		}
 		if err != nil {
 			m.o.Log.Debug("modem does without", "step", st.name, "err", err)
 		}
 	}
 	return nil
+}
+
+// notUp says which step of the start a modem did not take. That nothing answers
+// at all is no matter of the step.
+func (m *Modem) notUp(st step, err error) error {
+	if errors.Is(err, ErrSilent) {
+		return fmt.Errorf("%s: %w", m.o.Port, err)
+	}
+	return fmt.Errorf("bring up %s: %s: %w", m.o.Port, st.name, err)
 }
 
 // command is a step of one command without an answer.

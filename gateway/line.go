@@ -302,6 +302,8 @@ func (l *line) down(err error) {
 		state = "absent"
 	case errors.As(err, &sim):
 		state, detail = "sim-"+sim.State, simDetail(sim)
+	case silent(err):
+		detail += "; it is opened again, and if that does not help the steps of recovery follow by themselves"
 	}
 	l.mu.Lock()
 	l.state.Restarts++

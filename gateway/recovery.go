@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -88,10 +87,12 @@ func (o *RecoveryOptions) setDefaults() {
 // ladder is the state of a line's recovery. It is owned by keep.
 type ladder struct {
 	cause   string
-	strikes int // sessions in a row that ended in silence
-	shut    int // opens in a row that found a silent modem
-	next    int // index in climbing of the next step
-	rounds  int // whole ladders in vain
+	strikes int        // sessions in a row that ended in silence
+	shut    int        // opens in a row that found a silent modem
+	opened  int        // opens in a row that began the present ladder
+	taken   []Incident // steps of the present ladder, those that were not possible too
+	next    int        // index in climbing of the next step
+	rounds  int        // whole ladders in vain
 	vain    vainSends
 	trial   *Incident // judged by the next sends
 	plug    string    // what was plugged in when there last was trouble
@@ -126,7 +127,7 @@ func (l *line) rescue(ctx context.Context, err error, lasted time.Duration) bool
 		return l.obey(ctx)
 	}
 	if !r.since.IsZero() && time.Since(r.since) > l.g.o.Recovery.Well {
-		r.next, r.rounds = 0, 0
+		r.next, r.rounds, r.taken = 0, 0, nil
 	}
 	bySend := r.bySend
 	r.bySend = false
@@ -157,7 +158,7 @@ func (l *line) rescue(ctx context.Context, err error, lasted time.Duration) bool
 // opened notes that a session has begun.
 func (l *line) opened() {
 	if l.ladder.shut > 0 {
-		l.incident(Incident{Cause: CauseSilent, Step: StepReopen, Result: ResultCured, Detail: fmt.Sprintf("silent before: %d times", l.ladder.shut)})
+		l.incident(Incident{Cause: CauseSilent, Step: StepReopen, Result: ResultCured, Detail: "silent before: " + times(l.ladder.shut)})
 	}
 	l.ladder.shut, l.ladder.known = 0, l.plug()
 }
@@ -181,8 +182,11 @@ func (l *line) climb(ctx context.Context, cause string) bool {
 			r.since = now
 		}
 	}()
+	if r.next == 0 {
+		r.opened, r.taken = r.strikes, nil
+	}
 	if cause == CauseSilent && r.next == 0 {
-		l.incident(Incident{Cause: cause, Step: StepReopen, Result: ResultInVain, Detail: fmt.Sprintf("opened %d times", r.strikes)})
+		l.incident(Incident{Cause: cause, Step: StepReopen, Result: ResultInVain, Detail: "opened " + times(r.strikes)})
 	}
 	if r.trial != nil {
 		l.judged(ResultInVain, "the next sends failed too")
@@ -198,6 +202,7 @@ func (l *line) climb(ctx context.Context, cause string) bool {
 		if ctx.Err() != nil {
 			return true
 		}
+		r.taken = append(r.taken, i)
 		if i.Result == ResultNotPossible {
 			continue
 		}
@@ -237,7 +242,7 @@ func (o RecoveryOptions) restFor(rounds int) time.Duration {
 func (l *line) outOfService(ctx context.Context, cause string) {
 	wait := l.g.o.Recovery.restFor(l.ladder.rounds)
 	until := l.g.clock.now().Add(wait)
-	detail := "nothing helped: check cable, power and SIM; it is tried again at " + until.Format(time.RFC3339)
+	detail := inVain(cause, l.ladder.opened, l.ladder.taken) + ": unplug it and plug it in again, check cable, power and SIM; it is tried again at " + until.Format(time.RFC3339)
 	l.incident(Incident{Cause: cause, Step: StepNone, Result: ResultOpen, Detail: detail})
 	if cause == CauseMute {
 		l.ladder.since = time.Now().Add(wait)

@@ -213,7 +213,9 @@ func TestOutOfServiceUntilPluggedAnew(t *testing.T) {
 	r.lineState("modem0", "out-of-service")
 	r.tells("reopen in-vain", "out-of-service open")
 	l, _ := r.g.Line(t.Context(), admin, "modem0")
-	if wait := l.Recovery.RetryAt.Sub(r.now()); wait < 29*time.Minute || !strings.Contains(l.Detail, "tried again at") {
+	if wait := l.Recovery.RetryAt.Sub(r.now()); wait < 29*time.Minute ||
+		!strings.Contains(l.Detail, "did not help; no restart command of it is known and safe, it is no USB device, no power_cycle is set for it: unplug it") ||
+		!strings.HasPrefix(l.Detail, "opening it ") || !strings.Contains(l.Detail, "tried again at") {
 		t.Errorf("again in %s: %s", wait, l.Detail)
 	}
 	st, err := r.g.Status(t.Context(), admin)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -21,8 +22,10 @@ type helper interface {
 
 var _ helper = (*driver.Modem)(nil)
 
-// errNotPossible says that there is no such step for this modem.
-var errNotPossible = errors.New("not possible")
+// impossible is why there is no such step for this modem, in words.
+type impossible string
+
+func (e impossible) Error() string { return string(e) }
 
 // step takes one step of the ladder and judges it, in bounded time.
 func (l *line) step(ctx context.Context, cause, step string) Incident {
@@ -30,7 +33,8 @@ func (l *line) step(ctx context.Context, cause, step string) Incident {
 	began := time.Now()
 	l.heart.beat()
 	err := l.act(ctx, cause, step)
-	if errors.Is(err, errNotPossible) || errors.Is(err, driver.ErrNoReset) || errors.Is(err, driver.ErrNotUSB) {
+	var none impossible
+	if errors.As(err, &none) || errors.Is(err, driver.ErrNoReset) || errors.Is(err, driver.ErrNotUSB) {
 		i.Result, i.Detail = ResultNotPossible, err.Error()
 		l.log.Debug("step of recovery left out", "step", step, "err", err)
 		return i
@@ -54,26 +58,66 @@ func (l *line) act(ctx context.Context, cause, step string) error {
 	switch step {
 	case StepRadio:
 		if cause == CauseSilent && !l.ladder.opens {
-			return fmt.Errorf("%w: a silent modem takes no command", errNotPossible)
+			return impossible("a silent modem takes no command")
 		}
 		return l.withModem(ctx, helper.CycleRadio)
 	case StepReset:
 		return l.restart(ctx, cause)
 	case StepUSB:
 		if rescue.USB == nil {
-			return fmt.Errorf("%w: the port is not on USB", errNotPossible)
+			return impossible("it is no USB device")
 		}
 		return rescue.USB(ctx)
 	case StepPower:
 		if rescue.Power == nil {
-			return fmt.Errorf("%w: no power_cycle is configured", errNotPossible)
+			return impossible("no power_cycle is set for it")
 		}
 		return rescue.Power(ctx)
 	}
-	return fmt.Errorf("%w: step %q", errNotPossible, step)
+	return impossible("there is no step " + step)
 }
 
 var causeWords = map[string]string{CauseSilent: "silent", CauseMute: "not able to send", CauseAsked: "to be reset"}
+
+// stepWords are the steps as they are told when none has helped.
+var stepWords = map[string]string{
+	StepRadio: "switching its radio off and on", StepReset: "its restart command",
+	StepUSB: "switching its USB device off and on", StepPower: "power_cycle",
+}
+
+// inVain tells what one whole ladder has done and what it could not do. opened
+// is how often the modem was opened before.
+func inVain(cause string, opened int, taken []Incident) string {
+	var did, lacks []string
+	if cause == CauseSilent {
+		did = append(did, "opening it "+times(opened))
+	}
+	for _, i := range taken {
+		switch {
+		case i.Result != ResultNotPossible:
+			did = append(did, stepWords[i.Step])
+		case i.Step != StepRadio: // that needs a modem that answers, and nothing else
+			lacks = append(lacks, i.Detail)
+		}
+	}
+	text := "no step of its recovery could be taken"
+	if n := len(did); n > 1 {
+		text = strings.Join(did[:n-1], ", ") + " and " + did[n-1] + " did not help"
+	} else if n == 1 {
+		text = did[0] + " did not help"
+	}
+	if len(lacks) > 0 {
+		text += "; " + strings.Join(lacks, ", ")
+	}
+	return text
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
 
 // restart gives the restart command: to a modem that answers in a session, to
 // a silent one blindly, if it is known who it is.
@@ -82,7 +126,7 @@ func (l *line) restart(ctx context.Context, cause string) error {
 	id := l.identity
 	l.mu.Unlock()
 	if !driver.CanReset(id) {
-		return fmt.Errorf("%w: no restart command of it is known and safe", errNotPossible)
+		return impossible("no restart command of it is known and safe")
 	}
 	if cause != CauseSilent || l.ladder.opens {
 		err := l.withModem(ctx, helper.Reset)
@@ -92,9 +136,9 @@ func (l *line) restart(ctx context.Context, cause string) error {
 	}
 	switch {
 	case l.o.Rescue.Reset == nil:
-		return fmt.Errorf("%w: there is no port to write to", errNotPossible)
+		return impossible("there is no port to write a restart command to")
 	case l.plug() != l.ladder.known:
-		return fmt.Errorf("%w: it was plugged in since it said who it is, and may be another", errNotPossible)
+		return impossible("it was plugged in since it said who it is, and may be another, which a restart command could harm")
 	}
 	return l.o.Rescue.Reset(ctx, id)
 }
@@ -103,7 +147,7 @@ func (l *line) restart(ctx context.Context, cause string) error {
 func (l *line) withModem(ctx context.Context, do func(helper, context.Context) error) error {
 	m, err := l.o.Open(ctx)
 	if errors.Is(err, driver.ErrSilent) {
-		return fmt.Errorf("%w: %w", errNotPossible, err)
+		return fmt.Errorf("%w: %w", impossible("it takes no command"), err)
 	}
 	if err != nil {
 		return err
@@ -111,7 +155,7 @@ func (l *line) withModem(ctx context.Context, do func(helper, context.Context) e
 	defer m.Close()
 	h, ok := m.(helper)
 	if !ok {
-		return fmt.Errorf("%w: this modem takes no such command", errNotPossible)
+		return impossible("it takes no such command")
 	}
 	return do(h, ctx)
 }
