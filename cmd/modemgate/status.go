@@ -73,6 +73,9 @@ func showLines(w io.Writer, lines []lineJSON) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "LINE\tSTATE\tSINCE\tNUMBER\tOPERATOR\tSIGNAL\tMEMORY\tSENT\tFAILED\tRECEIVED")
 	for _, l := range lines {
+		if !l.open() { // what it was before is not what it is
+			l.Identity.Number, l.Operator, l.SignalDBM, l.Storage = "", "", 0, nil
+		}
 		signal := "-"
 		if l.SignalDBM != 0 {
 			signal = fmt.Sprintf("%d dBm", l.SignalDBM)
@@ -116,6 +119,16 @@ func (l lineJSON) rank() int {
 		return 1
 	}
 	return 2
+}
+
+// open says whether the daemon has a session with the modem of the line, so that
+// what it tells of SIM and network is of now.
+func (l lineJSON) open() bool {
+	switch l.State {
+	case "up", "paused", "limited", "no-network", "denied", "roaming", "no-smsc":
+		return true
+	}
+	return false
 }
 
 func (l lineJSON) state() string {
