@@ -114,7 +114,7 @@ func (g *Gateway) applyReport(tx store.Tx, p store.PartRef, r store.Report) erro
 		return err
 	}
 	if len(m.Parts) > 1 {
-		if err := tx.AddHistory(m.ID, store.HistoryEntry{State: s, At: r.ReceivedAt, Line: r.Line, Part: p.Part.Index, Note: note}); err != nil {
+		if err := tx.AddHistory(m.ID, store.HistoryEntry{At: g.clock.now(), Line: r.Line, Part: p.Part.Index, Note: string(s) + ", " + note}); err != nil {
 			return err
 		}
 	}
@@ -134,7 +134,7 @@ func (g *Gateway) noteReport(tx store.Tx, p store.PartRef, r store.Report) error
 		return err
 	}
 	return tx.AddHistory(p.MessageID, store.HistoryEntry{
-		State: store.Sent, At: r.ReceivedAt, Line: r.Line, Part: p.Part.Index, Note: reportNote(r.Status) + ", the service centre is still trying",
+		At: g.clock.now(), Line: r.Line, Part: p.Part.Index, Note: reportNote(r.Status) + ", the service centre is still trying",
 	})
 }
 

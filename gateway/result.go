@@ -128,7 +128,7 @@ func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Ti
 	*m = *fresh
 	note := taken(m, part)
 	if len(m.Parts) > 1 {
-		if err := tx.AddHistory(m.ID, store.HistoryEntry{State: store.Sent, At: now, Line: l.o.Name, Part: part, Note: note}); err != nil {
+		if err := tx.AddHistory(m.ID, store.HistoryEntry{At: now, Line: l.o.Name, Part: part, Note: "taken by the network, " + note}); err != nil {
 			return err
 		}
 		note = ""

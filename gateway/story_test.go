@@ -40,8 +40,8 @@ func TestStoryOfAMessage(t *testing.T) {
 	long = r.await(long.ID, "delivered")
 	for i, p := range long.Parts {
 		for _, want := range []string{
-			fmt.Sprintf("sent modem0 %d  reference %d, signal %d dBm", i+1, p.Reference, p.SignalDBM),
-			fmt.Sprintf("delivered modem0 %d  status report 0x00", i+1),
+			fmt.Sprintf(" modem0 %d  taken by the network, reference %d, signal %d dBm", i+1, p.Reference, p.SignalDBM),
+			fmt.Sprintf(" modem0 %d  delivered, status report 0x00", i+1),
 		} {
 			if strings.Count(told(long), want) != 1 {
 				t.Errorf("not once %q in\n%s", want, told(long))

@@ -165,8 +165,8 @@ func showSteps(w io.Writer, m messageJSON) {
 
 func (h stepJSON) words(parts int) string {
 	text := h.State
-	if h.Part > 0 && parts > 1 {
-		text = fmt.Sprintf("part %d of %d %s", h.Part, parts, text)
+	if h.Part > 0 && parts > 1 { // the state is the message's, the note the part's
+		text = fmt.Sprintf("part %d of %d", h.Part, parts)
 	}
 	if h.Line != "" {
 		text += " by line " + h.Line

@@ -145,7 +145,7 @@ type HistoryEntry struct {
 	State State
 	At    time.Time
 	Line  string
-	Part  int // 0: the whole message
+	Part  int // that the note is about; 0: the whole message
 	Error string
 	Note  string // for people: why
 }
