@@ -58,6 +58,33 @@ func TestCommandThatFailsOrIsLate(t *testing.T) {
 	}
 }
 
+// What follows the name of a command is told by no error and no trace: it may
+// be a number, a text or a PIN, after an equals sign or not.
+func TestLateCommandIsNamedOnly(t *testing.T) {
+	for cmd, name := range map[string]string{
+		"+CBC": "AT+CBC", "+COPS=?": "AT+COPS", "+CREG?": "AT+CREG", "^CPBF\"secret\"447700900123": "AT^CPBF",
+		"+CPBW 447700900123 secret": "AT+CPBW", "*PIN48213": "AT*PIN", "I9": "ATI9", "48213": "AT", "+": "AT", "'secret'48213": "AT",
+	} {
+		p := newPeer(t)
+		m := p.open()
+		p.on(strings.ToUpper(cmd), func(*peer, string) {})
+		_, err := m.Command(t.Context(), cmd, 50*time.Millisecond)
+		if !errors.Is(err, ErrTimeout) || !strings.HasSuffix(err.Error(), ": "+name) {
+			t.Errorf("%s: got %v, want it to end in %s", cmd, err, name)
+		}
+		soon(t, m.Done(), "the end of the session")
+		lines := m.Trace().Lines(0)
+		if last := lines[len(lines)-1]; last.Mark != "!" || !strings.HasSuffix(last.Text, ": "+name) {
+			t.Errorf("%s: the trace ends with %+v", cmd, last)
+		}
+	}
+	var trace Trace
+	trace.Note(`ended after "a text" to +447700900123, pin 4821, on SM "SM" 115`)
+	if got := trace.Lines(0)[0].Text; got != `ended after "…" to +…, pin …, on SM "SM" 115` {
+		t.Errorf("a remark is kept as %q", got)
+	}
+}
+
 func traced(m *Modem) string {
 	var b strings.Builder
 	for _, l := range m.Trace().Lines(0) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,18 +196,11 @@ func (s *session) settle() error {
 	return err
 }
 
-// verb is a command without its parameters, which may hold numbers or PINs.
-func verb(cmd string) string {
-	for i := range len(cmd) {
-		if cmd[i] == '=' {
-			if i+1 < len(cmd) && cmd[i+1] == '?' {
-				return cmd[:i+2]
-			}
-			return cmd[:i]
-		}
-	}
-	return cmd
-}
+var verbForm = regexp.MustCompile(`^[+^#*$%!&]?[A-Z]{1,16}(?:[0-9]\b)?`)
+
+// verb is the name of a command, "" where it has none. All that follows the
+// name may hold numbers, texts or PINs, with an equals sign before it or not.
+func verb(cmd string) string { return verbForm.FindString(strings.ToUpper(cmd)) }
 
 // watchHook is called at the named points of the send and delete path.
 type watchHook func(point string)

@@ -43,8 +43,8 @@ func (t *Trace) Lines(after uint64) []TraceLine {
 	return out
 }
 
-// Note adds a remark about the session. It must hold nothing secret.
-func (t *Trace) Note(text string) { t.put("!", text) }
+// Note adds a remark about the session, with numbers and quoted texts masked.
+func (t *Trace) Note(text string) { t.put("!", maskDigits(maskQuoted(text))) }
 
 func (t *Trace) add(direction, line string) { t.put(direction, mask(line)) }
 
