@@ -252,13 +252,7 @@ func TestPowerCommandIsBounded(t *testing.T) {
 	if err != nil {
 		t.Skip("the machine is too slow to start a command in time")
 	}
-	settled(t, "children", 0, func() int {
-		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return 0
-		}
-		return 1
-	})
+	gone(t, string(pid))
 	out := &clipped{limit: 10}
 	for range 3 {
 		if n, err := out.Write([]byte("seven77")); n != 7 || err != nil {
@@ -267,5 +261,54 @@ func TestPowerCommandIsBounded(t *testing.T) {
 	}
 	if out.kept.Len() != 10 {
 		t.Errorf("%d octets are kept", out.kept.Len())
+	}
+}
+
+// gone waits until a process has ended.
+func gone(t *testing.T, pid string) {
+	t.Helper()
+	settled(t, "children", 0, func() int {
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/stat")
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return 0
+		}
+		return 1
+	})
+}
+
+// A command sees no secret of this process, and leaves nothing that runs.
+func TestPowerCommandIsAlone(t *testing.T) {
+	t.Setenv("MODEMGATE_SECRET", "hidden")
+	t.Setenv("LANG", "C.UTF-8")
+	t.Setenv("HOME", "/nowhere")
+	dir := t.TempDir()
+	p := Power{
+		Argv: []string{"sh", "-c", `cd "$1"; tr '\0' '\n' </proc/self/environ >env; sleep 300 >&- 2>&- & echo $! >"$1/pid"`, "sh", dir},
+		Env:  []string{"MODEMGATE_LINE=front", "MODEMGATE_PORT=/dev/ttyX"},
+	}
+	if err := p.Cycle(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := os.ReadFile(filepath.Join(dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone(t, string(pid))
+	env, err := os.ReadFile(filepath.Join(dir, "env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(env)) {
+		name, _, _ := strings.Cut(line, "=")
+		switch name {
+		case "PWD", "OLDPWD", "SHLVL", "_": // of the shell
+		default:
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if want := []string{"HOME", "LANG", "MODEMGATE_LINE", "MODEMGATE_PORT", "PATH"}; !slices.Equal(names, want) {
+		t.Errorf("the command sees %v, want %v", names, want)
 	}
 }
