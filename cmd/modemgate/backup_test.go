@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,6 +63,16 @@ func TestOfflineRespectsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unlock()
+	// A second daemon hears of the first before it hears of its ports.
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	r := modemgate(t, offlineEnv(dir), "", "serve", "--api.listen", taken.Addr().String(), "--nats.listen", "127.0.0.1:0")
+	if want := fmt.Sprintf("a modemgate (pid %d) runs with this data_dir already", os.Getpid()); r.code != exitFailed || !strings.Contains(r.err, want) {
+		t.Errorf("serve: exit %d, err %s", r.code, r.err)
+	}
 	for _, args := range []string{"key list", "backup " + filepath.Join(t.TempDir(), "b.tar")} {
 		r := modemgate(t, offlineEnv(dir), "", strings.Fields(args)...)
 		if r.code != exitFailed || !strings.Contains(r.err, "is used by another modemgate") {

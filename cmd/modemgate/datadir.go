@@ -31,13 +31,39 @@ func lockDataDir(dir string) (func() error, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("data_dir: %s is used by another modemgate%s: stop it, or set another data_dir", dir, lockHolder(dir))
+		return nil, &takenError{dir: dir, by: lockHolder(dir)}
 	}
 	if err := errors.Join(f.Truncate(0), writePID(f)); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
 	return f.Close, nil
+}
+
+// takenError says that another process has the data directory.
+type takenError struct{ dir, by string }
+
+func (e *takenError) Error() string {
+	return fmt.Sprintf("data_dir: %s is used by another modemgate%s: stop it, or set another data_dir", e.dir, e.by)
+}
+
+// secondDaemon puts it in the words of who starts a daemon where one runs.
+func secondDaemon(err error) error {
+	var taken *takenError
+	if !errors.As(err, &taken) {
+		return err
+	}
+	return fmt.Errorf("a modemgate%s runs with this data_dir already, %s: modemgate status shows it; "+
+		"for a second one set data_dir, api.listen and nats.listen", taken.by, taken.dir)
+}
+
+// takeDataDir makes the data directory this program's until it closes.
+func (a *app) takeDataDir() error {
+	unlock, err := lockDataDir(a.cfg.DataDir)
+	if err == nil {
+		a.defers("data_dir lock", unlock)
+	}
+	return err
 }
 
 // lockHolder names the process that has taken a data directory, as far as it

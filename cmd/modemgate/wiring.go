@@ -83,6 +83,9 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 			err = errors.Join(err, a.close())
 		}
 	}()
+	if err := a.takeDataDir(); err != nil {
+		return nil, secondDaemon(err)
+	}
 	if err := portsFree(cfg); err != nil {
 		return nil, err
 	}
@@ -141,14 +144,9 @@ func (a *app) provision(ctx context.Context) {
 	}
 }
 
-// openStore takes the data directory and opens what is in it.
+// openStore opens what is in the data directory, which has been taken.
 func (a *app) openStore(ctx context.Context, notify func([]string)) (gateway.Secrets, store.Store, error) {
 	dir := a.cfg.DataDir
-	unlock, err := lockDataDir(dir)
-	if err != nil {
-		return gateway.Secrets{}, nil, err
-	}
-	a.defers("data_dir lock", unlock)
 	secrets, err := gateway.LoadSecrets(dir, store.FileName)
 	if err != nil {
 		return secrets, nil, err
@@ -308,6 +306,9 @@ func (a *app) run(ctx context.Context) error {
 func openOffline(ctx context.Context, cfg configs.Config) (*gateway.Gateway, func() error, error) {
 	log := slog.New(slog.DiscardHandler)
 	a := &app{cfg: cfg, log: log}
+	if err := a.takeDataDir(); err != nil {
+		return nil, nil, err
+	}
 	secrets, st, err := a.openStore(ctx, nil)
 	if err != nil {
 		return nil, nil, errors.Join(err, a.close())
