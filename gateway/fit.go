@@ -93,9 +93,15 @@ func distance(p store.SetPart, parts []store.SetPart) time.Duration {
 	return nearest
 }
 
+// alike says whether two sets hold the same: whichever a part joins, it makes
+// the same text.
+func alike(a, b *store.Set) bool {
+	return slices.EqualFunc(a.Parts, b.Parts, func(x, y store.SetPart) bool { return x.Seq == y.Seq && same(x, y) })
+}
+
 // bestFit finds the set that a part fits best: where it completes rather than
-// repeats something, and was stamped nearest. It is not sure when another one
-// fits as well.
+// repeats something, and was stamped nearest; of sets alike the oldest. It is
+// not sure when another one fits as well. The sets are newest first.
 func bestFit(sets []*store.Set, p store.SetPart) (best *store.Set, sure bool) {
 	const never = time.Duration(1<<63 - 1)
 	var copied *store.Set
@@ -103,8 +109,14 @@ func bestFit(sets []*store.Set, p store.SetPart) (best *store.Set, sure bool) {
 	for _, s := range sets {
 		d := distance(p, s.Parts)
 		switch f := fit(s, p); {
+		case f == repeats && d == never: // the very part, alone: there is nothing else that it could be with
+			return s, true
 		case f == repeats && d < copy:
 			copied, copy = s, d
+		case f == belongs && best != nil && alike(best, s):
+			if d <= first {
+				best, first = s, d
+			}
 		case f == belongs && d < first:
 			best, first, second = s, d, first
 		case f == belongs:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/store"
 )
 
 // piece is one half of one of two long messages under one reference.
@@ -137,5 +138,65 @@ func TestLatePartWithADoubtfulStampAmends(t *testing.T) {
 	r.pass(31 * time.Second)
 	if got := r.inbound(2)[1]; got.Incomplete || got.Amends != first.ID || got.Text != text {
 		t.Errorf("amended as %+v", got)
+	}
+}
+
+// TestPartsThatComeTwiceMakeOneMessage: a memory lists a part twice, or the
+// network repeats it, before the others of its message are there.
+func TestPartsThatComeTwiceMakeOneMessage(t *testing.T) {
+	r := newRig(t, nil, nil)
+	began := time.Now().Add(-time.Minute)
+	for i, c := range []struct {
+		parts int
+		order []int
+	}{
+		{2, []int{1, 1, 2}}, {2, []int{2, 2, 1}}, {2, []int{1, 1, 1, 2, 2}}, {2, []int{1, 2, 1, 2}},
+		{3, []int{1, 1, 2, 3}}, {3, []int{3, 3, 1, 1, 2}}, {3, []int{2, 3, 2, 3, 1}},
+	} {
+		text := strings.Repeat("0123456789", 15*c.parts)
+		r.to0(text, sim.SendOptions{Ref: new(i), Order: c.order, Timestamp: began})
+		r.empty()
+		if in := r.inbound(i + 1)[i]; in.Incomplete || in.Text != text {
+			t.Errorf("%v came as %+v", c.order, in)
+		}
+		if left := r.openSets(); len(left) > 0 {
+			t.Fatalf("%v left a set with %d parts waiting", c.order, len(left[0].Parts))
+		}
+	}
+}
+
+// openSets are the long messages that wait for parts.
+func (r *rig) openSets() (sets []*store.Set) {
+	r.t.Helper()
+	err := r.st.View(r.t.Context(), func(tx store.Tx) (err error) {
+		sets, err = tx.OverdueSets(r.now().Add(10_000*time.Hour), 100)
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return sets
+}
+
+// TestPartOfTwoSetsAlikeCompletesTheOlder: where two sets hold the same, the
+// next part makes the same text of either.
+func TestPartOfTwoSetsAlikeCompletesTheOlder(t *testing.T) {
+	r := newRig(t, nil, nil)
+	text, o := strings.Repeat("0123456789", 20), sim.SendOptions{Ref: new(7), Order: []int{1}, Timestamp: time.Now().Add(-time.Minute)}
+	r.to0(text, o)
+	r.empty()
+	first := r.openSets()[0]
+	twin := *first
+	if err := r.st.Update(t.Context(), "test", func(tx store.Tx) error { return tx.InsertSet(&twin) }); err != nil {
+		t.Fatal(err)
+	}
+	o.Order = []int{2}
+	r.to0(text, o)
+	r.empty()
+	if in := r.inbound(1)[0]; in.Incomplete || in.Text != text {
+		t.Errorf("came as %+v", in)
+	}
+	if left := r.openSets(); len(left) != 1 || left[0].ID != twin.ID {
+		t.Errorf("%d sets are left, want the newer", len(left))
 	}
 }
