@@ -164,6 +164,14 @@ func TestFaultsNameTheirSource(t *testing.T) {
 	}
 }
 
+func TestFileThatIsNotThere(t *testing.T) {
+	name := t.TempDir() + "/none.yaml"
+	_, _, err := Load("", []string{"MODEMGATE_CONFIG=" + name}, nil)
+	if want := name + ", named by MODEMGATE_CONFIG, is not there: modemgate config > " + name + " makes one"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestWhichFile(t *testing.T) {
 	there := t.TempDir() + "/modemgate.yaml"
 	if err := os.WriteFile(there, []byte("site: a\n"), 0o600); err != nil {

@@ -60,10 +60,36 @@ func Load(path string, env []string, flags map[string]string) (Config, []string,
 		return load(c, nil, env, flags)
 	}
 	data, err := readFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil, &missingFile{name: name, by: chosenBy(path, env), err: err}
+	}
 	if err != nil {
 		return Default(), nil, err
 	}
 	return load(Default(), data, env, flags)
+}
+
+// missingFile says that the file that was asked for is not there.
+type missingFile struct {
+	name, by string
+	err      error
+}
+
+func (e *missingFile) Error() string {
+	return fmt.Sprintf("%s, named by %s, is not there: modemgate config > %s makes one", e.name, e.by, e.name)
+}
+
+func (e *missingFile) Unwrap() error { return e.err }
+
+// chosenBy says what has named the file that [Load] reads.
+func chosenBy(path string, env []string) string {
+	switch {
+	case path != "":
+		return "--config"
+	case lookup(env, "MODEMGATE_CONFIG") != "":
+		return "MODEMGATE_CONFIG"
+	}
+	return "default"
 }
 
 // load lays file, environment and flags over c and checks the whole.

@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -164,6 +165,19 @@ func (v *checks) routes(m Modems) {
 	}
 }
 
+// luhn checks the last digit of an IMEI (3GPP TS 23.003 annex B).
+func luhn(digits string) bool {
+	sum := 0
+	for i := range len(digits) {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			d *= 2
+		}
+		sum += d/10 + d%10
+	}
+	return sum%10 == 0
+}
+
 // portName matches device names that another modem may get after a replug.
 var portName = regexp.MustCompile(`^/dev/tty(USB|ACM)[0-9]+$`)
 
@@ -178,6 +192,9 @@ func (c Config) warnings() []string {
 		if portName.MatchString(l.Port) {
 			all = append(all, fmt.Sprintf("modems.list[%d].port: %s may be another modem after the next plug; "+
 				"use its link under /dev/serial/by-id or /dev/serial/by-path", i, l.Port))
+		}
+		if len(l.IMEI) == 15 && !luhn(l.IMEI) {
+			all = append(all, fmt.Sprintf("modems.list[%d].imei: its last digit does not fit the others; compare it with the label of the modem", i))
 		}
 		if l.PINFile == "" {
 			continue
@@ -202,6 +219,14 @@ func (c Config) warnings() []string {
 		if err == nil && (u.Scheme == "nats" || u.Scheme == "ws") && !loopback(u.Hostname()) {
 			all = append(all, fmt.Sprintf("nats.url: server %d is on another machine and %s:// does not ask for TLS: "+
 				"texts and numbers may cross the network unencrypted; write tls:// or wss://", i+1, u.Scheme))
+		}
+	}
+	for _, f := range []struct{ path, name string }{
+		{"api.tls.cert_file", c.API.TLS.CertFile}, {"api.tls.key_file", c.API.TLS.KeyFile},
+		{"nats.tls.cert_file", c.NATS.TLS.CertFile}, {"nats.tls.key_file", c.NATS.TLS.KeyFile}, {"nats.creds_file", c.NATS.CredsFile},
+	} {
+		if _, err := os.Stat(f.name); f.name != "" && err != nil {
+			all = append(all, fmt.Sprintf("%s: %v; the daemon needs it", f.path, err))
 		}
 	}
 	if c.InsecureLAN {
