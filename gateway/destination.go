@@ -99,11 +99,11 @@ func hasPrefix(s string, prefixes []string) bool {
 
 // via decides at acceptance which lines may send the message: those asked
 // for by name or label, else the first route that matches, else any ("").
-func (g *Gateway) via(asked []string, number string) ([]string, error) {
+func (g *Gateway) via(c Caller, asked []string, number string) ([]string, error) {
 	var wrong faults
 	for i, name := range asked {
 		if len(g.named(name)) == 0 {
-			d := fmt.Sprintf("no line has the name or label %q: GET /v1/lines lists them", name)
+			d := fmt.Sprintf("no line has the name or label %.64q; %s", name, g.lineNames(c))
 			wrong.add(&Error{Code: NoSuchLine, Detail: d, Fields: []FieldError{{Pointer: fmt.Sprintf("/via/%d", i), Detail: d}}})
 		}
 	}

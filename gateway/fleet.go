@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -28,6 +30,31 @@ func (g *Gateway) lines() []*line { return g.fleet.now.Load().lines }
 
 // lineNamed is nil if there is no such line.
 func (g *Gateway) lineNamed(name string) *line { return g.fleet.now.Load().byName[name] }
+
+// noLine refuses a name that no line has; who is told may read the status.
+func (g *Gateway) noLine(name string) *Error {
+	return refuse(NotFound, "there is no line %.64q; %s", name, g.lineNames(Caller{Scopes: []string{ScopeStatus}}))
+}
+
+// lineNames says which lines there are, to a caller who may know.
+func (g *Gateway) lineNames(c Caller) string {
+	if !c.Has(ScopeStatus) {
+		return "GET /v1/lines lists them, with the scope status"
+	}
+	const most = 20
+	var names []string
+	for _, l := range g.lines() {
+		names = append(names, l.o.Name)
+	}
+	slices.Sort(names)
+	switch n := len(names); {
+	case n == 0:
+		return "there is none now: plug a modem in, or name one under modems.list"
+	case n > most:
+		return fmt.Sprintf("GET /v1/lines lists the %d that there are", n)
+	}
+	return "there are: " + strings.Join(names, ", ")
+}
 
 // join adds a line, and lets it work if the others do already.
 func (f *fleet) join(l *line) {

@@ -45,7 +45,7 @@ func (g *Gateway) adminLine(r Request, name string) (*line, error) {
 	}
 	l := g.lineNamed(name)
 	if l == nil {
-		return nil, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
+		return nil, g.noLine(name)
 	}
 	return l, nil
 }

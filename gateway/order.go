@@ -19,7 +19,7 @@ func (g *Gateway) ResetLine(ctx context.Context, r Request, name, step string) (
 	}
 	l := g.lineNamed(name)
 	if l == nil {
-		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
+		return LineStatus{}, g.noLine(name)
 	}
 	if step != "" && !slices.Contains(climbing, step) {
 		return LineStatus{}, invalid("/step", "step is radio, reset, usb or power")

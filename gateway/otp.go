@@ -235,7 +235,7 @@ func (g *Gateway) otpMessage(o *store.OTP, code string, now time.Time) (*store.M
 	if err != nil || parts != 1 {
 		return nil, refuse(Internal, "otp.template does not fit one SMS: shorten otp.template or otp.brand")
 	}
-	via, err := g.via(nil, o.To)
+	via, err := g.via(Caller{}, nil, o.To)
 	if err != nil {
 		return nil, err
 	}

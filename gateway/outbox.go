@@ -144,7 +144,7 @@ func (g *Gateway) newMessage(c Caller, in NewMessage) (*store.Message, error) {
 	wrong.add(err)
 	encoding, parts, err := g.measure(in.Text)
 	wrong.add(err)
-	via, err := g.via(in.Via, to)
+	via, err := g.via(c, in.Via, to)
 	wrong.add(err)
 	priority, err := parsePriority(in.Priority)
 	wrong.add(err)

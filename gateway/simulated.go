@@ -129,7 +129,7 @@ func (g *Gateway) SimSend(ctx context.Context, r Request, number, text, line str
 		return Answer{}, r.Caller.need(ScopeSend)
 	}
 	if g.lineNamed(line) == nil {
-		return Answer{}, &Error{Code: NoSuchLine, Detail: "there is no such line: GET /v1/lines lists them"}
+		return Answer{}, refuse(NoSuchLine, "there is no line %.64q; %s", line, g.lineNames(r.Caller))
 	}
 	end, err := g.begin(r)
 	if err != nil {

@@ -58,7 +58,11 @@ func (g *Gateway) Status(ctx context.Context, r Request) (Status, error) {
 	}
 	s.Problems = append(s.Problems, g.prober.problems()...)
 	if s.Queue.Held > 0 {
-		s.Problems = append(s.Problems, fmt.Sprintf("%d restored messages are held: modemgate queue release or modemgate queue drop", s.Queue.Held))
+		are := fmt.Sprintf("%d restored messages are", s.Queue.Held)
+		if s.Queue.Held == 1 {
+			are = "1 restored message is"
+		}
+		s.Problems = append(s.Problems, are+" held: modemgate queue release or modemgate queue drop")
 	}
 	s.Healthy = len(s.Problems) == 0
 	return s, nil
@@ -122,7 +126,7 @@ func (g *Gateway) Line(ctx context.Context, r Request, name string) (LineStatus,
 	}
 	l := g.lineNamed(name)
 	if l == nil {
-		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
+		return LineStatus{}, g.noLine(name)
 	}
 	return l.status(ctx, r.Caller)
 }
@@ -198,7 +202,7 @@ func (g *Gateway) pause(ctx context.Context, r Request, name string, on bool) (L
 	}
 	l := g.lineNamed(name)
 	if l == nil {
-		return LineStatus{}, refuse(NotFound, "there is no such line: GET /v1/lines lists them")
+		return LineStatus{}, g.noLine(name)
 	}
 	event := map[bool]string{true: "paused", false: "resumed"}[on]
 	g.pausing.Lock()

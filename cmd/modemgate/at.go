@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/modemgate/modemgate/configs"
@@ -45,6 +46,9 @@ func at(ctx context.Context, s system, args []string) error {
 		return err
 	}
 	for _, cmd := range pos[1:] { // all of them before the first is run
+		if c := strings.ToUpper(strings.TrimSpace(cmd)); c != "" && 'A' <= c[0] && c[0] <= 'Z' && !strings.HasPrefix(c, "AT") {
+			return usageError("at", "a command begins with AT, such as AT+CSQ")
+		}
 		if err := driver.CommandAllowed(cmd); err != nil {
 			return &failure{code: exitUsage, text: "at: " + err.Error()}
 		}
@@ -80,13 +84,18 @@ func at(ctx context.Context, s system, args []string) error {
 
 // resultWords is a final code as the modem wrote it, with its meaning.
 func resultWords(result string) string {
-	switch words, known := modemErrors[result]; {
+	kind, number, is := strings.Cut(result, "-")
+	switch {
 	case result == "OK":
 		return "OK"
+	case is && (kind == "cme" || kind == "cms"):
+		text := "+" + strings.ToUpper(kind) + " ERROR: " + oneLine(number)
+		if words, known := modemErrors[result]; known {
+			text += " (" + words + ")"
+		}
+		return text
 	case result == "error":
 		return "ERROR"
-	case known:
-		return "ERROR " + result + ": " + words
 	}
 	return "ERROR " + oneLine(result)
 }

@@ -214,7 +214,7 @@ func unpack(ctx context.Context, r io.Reader, dir string, limit int64) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("it is no whole backup: %w", err)
+			return notWhole(err)
 		}
 		most, known := missing[h.Name]
 		switch {
@@ -225,7 +225,7 @@ func unpack(ctx context.Context, r io.Reader, dir string, limit int64) error {
 		}
 		delete(missing, h.Name)
 		if err := unpackFile(ctx, filepath.Join(dir, h.Name), t); err != nil {
-			return err
+			return notWhole(err)
 		}
 	}
 	if len(missing) > 0 {
@@ -237,6 +237,18 @@ func unpack(ctx context.Context, r io.Reader, dir string, limit int64) error {
 		return fmt.Errorf("it is no whole backup: %s is missing", strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// notWhole says of a file that ends too early what that means; another error
+// of the archive is no backup either, and one of this machine stays as it is.
+func notWhole(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it is no whole backup: it ends early; take another copy")
+	case errors.Is(err, tar.ErrHeader):
+		return fmt.Errorf("it is no whole backup: %w", err)
+	}
+	return err
 }
 
 func unpackFile(ctx context.Context, path string, r io.Reader) error {

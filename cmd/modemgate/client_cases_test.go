@@ -1,5 +1,9 @@
 package main
 
+import "strings"
+
+var queuedByBack = strings.Replace(queuedMessage, `"via":[]`, `"via":["back"]`, 1)
+
 // Bodies as the API writes them.
 const (
 	queuedMessage = `{"id":"msg_1","rev":1,"final":false,"state":"queued","to":"+447700900123","text":"Hello","parts":1,"encoding":"gsm7","via":[],"priority":"normal","deadline_at":"2026-05-02T09:30:00.000Z","created_at":"2026-05-01T09:30:00.000Z","ref":null,"metadata":null,"on_unknown":"hold","report":true,"parts_sent":0,"possible_duplicate":false,"simulated":false}`
@@ -93,6 +97,17 @@ var commandCases = []struct {
 		say: answers{"POST /v1/messages": {queuedMessage}, "GET /v1/messages/msg_1": {queuedMessage}, "GET /v1/messages/msg_1?after=1&wait=W": {queuedMessage}},
 	},
 	// The answer is lost; the same request with the same key finds what was made.
+	{
+		name: "send-wait-down", args: []string{"send", "+447700900123", "Hello", "--via", "back", "--wait", "20ms"}, code: exitTimeout,
+		say: answers{
+			"POST /v1/messages": {queuedByBack}, "GET /v1/messages/msg_1": {queuedByBack}, "GET /v1/messages/msg_1?after=1&wait=W": {queuedByBack},
+			"GET /v1/status": {illStatus},
+		},
+	},
+	{name: "inbox-no-line", args: []string{"inbox", "--line", "nix"}, say: answers{"GET /v1/inbound?limit=20&line=nix": {`{"items":[],"next_cursor":null}`}, "GET /v1/status": {illStatus}}},
+	{name: "at-unsupported", args: []string{"at", "front", "AT+FOO"}, say: answers{"POST /v1/lines/front/at": {`{"line":"front","lines":[],"result":"cme-4","took_ms":3}`}}, code: exitFailed},
+	{name: "at-no-at", args: []string{"at", "front", "CSQ"}, code: exitUsage},
+	{name: "key-new-no-unit", args: []string{"key", "new", "shop", "--scopes", "otp", "--expires", "5"}, code: exitUsage},
 	{name: "send-answer-lost", args: []string{"send", "+447700900123", "Hello"}, say: answers{"POST /v1/messages": {"hang up", queuedMessage}}},
 	{name: "send-invalid", args: []string{"send", "+447700900123", "Hello"}, code: exitFailed, say: answers{"POST /v1/messages": {twoFaults}}},
 	{name: "send-limited", args: []string{"send", "+447700900123", "Hello"}, code: exitFailed, say: answers{"POST /v1/messages": {limited}}},
@@ -152,7 +167,9 @@ var commandCases = []struct {
 	{name: "queue-empty", args: []string{"queue"}, say: answers{"GET /v1/queue": {`{"otp":0,"high":0,"normal":0,"low":0,"held":0,"oldest_at":null}`}}},
 	{name: "queue-json", args: []string{"queue", "--json"}, say: answers{"GET /v1/queue": {`{"otp":0,"high":0,"normal":0,"low":0,"held":0,"oldest_at":null}`}}},
 	{name: "queue-drop", args: []string{"queue", "drop"}, say: answers{"POST /v1/admin/queue/drop": {`{"messages":1}`}}},
-	{name: "queue-release", args: []string{"queue", "release"}, say: answers{"POST /v1/admin/queue/release": {`{"messages":3}`}}},
+	{name: "queue-release", args: []string{"queue", "release"}, say: answers{"POST /v1/admin/queue/release": {`{"messages":3}`}, "GET /v1/status": {wellStatus}}},
+	{name: "queue-release-down", args: []string{"queue", "release"}, say: answers{"POST /v1/admin/queue/release": {`{"messages":1}`}, "GET /v1/status": {illStatus}}},
+	{name: "queue-drop-more", args: []string{"queue", "drop", "foo"}, code: exitUsage},
 
 	{name: "status", args: []string{"status"}, say: answers{"GET /v1/status": {wellStatus}}},
 	{name: "status-ill", args: []string{"status"}, code: exitFailed, say: answers{"GET /v1/status": {illStatus}}},

@@ -121,6 +121,8 @@ var modemErrors = map[string]string{
 	"cms-331": "there is no network",
 	"cms-332": "the network did not answer in time",
 	"cms-500": "the modem gives no reason",
+	"cme-3":   "operation not allowed",
+	"cme-4":   "operation not supported",
 	"cme-10":  "there is no SIM in the modem",
 	"cme-11":  "the SIM needs its PIN",
 	"cme-12":  "the SIM needs its PUK",

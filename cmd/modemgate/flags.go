@@ -30,6 +30,16 @@ func (d *span) Set(s string) error {
 	return nil
 }
 
+// term is a duration flag of days or hours, such as the life of a key.
+type term struct{ span }
+
+func (d *term) Set(s string) error {
+	if s != "" && strings.Trim(s, "0123456789") == "" {
+		return fmt.Errorf("it has no unit: write %.12[1]sd or %.12[1]sh", s)
+	}
+	return d.span.Set(s)
+}
+
 // wire is the duration as the API reads it; "" for none.
 func (d span) wire() string {
 	if d == 0 {

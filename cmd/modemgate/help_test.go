@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"os"
 	"path/filepath"
@@ -20,6 +21,15 @@ func TestWrongCommandLinesAreToldWhatThereIs(t *testing.T) {
 	if err := os.WriteFile(noTar, []byte("nothing of ours"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	cut := filepath.Join(dir, "cut.tar")
+	var whole bytes.Buffer
+	tw := tar.NewWriter(&whole)
+	if err := tw.WriteHeader(&tar.Header{Name: "pepper.key", Typeflag: tar.TypeReg, Mode: 0o600, Size: 32}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cut, append(whole.Bytes(), "half of it"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	env := offlineEnv(filepath.Join(dir, "data"))
 	for name, c := range map[string]struct {
 		args  []string
@@ -30,6 +40,7 @@ func TestWrongCommandLinesAreToldWhatThereIs(t *testing.T) {
 		"a flag of send":      {[]string{"send", "+447700900123", "--foo"}, []string{"there is no flag --foo", "--ttl", "before a text that begins with - write --"}, ""},
 		"a restore of none":   {[]string{"restore", gone}, []string{"there is no file " + gone, "modemgate backup"}, ""},
 		"a restore of no tar": {[]string{"restore", noTar}, []string{noTar + ": it is no whole backup"}, ""},
+		"a restore cut short": {[]string{"restore", cut}, []string{cut + ": it is no whole backup: it ends early; take another copy"}, ""},
 		"a backup to nowhere": {[]string{"backup", gone}, []string{"there is no directory " + filepath.Dir(gone)}, ".b.tar"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -133,7 +134,7 @@ func (r *reader) newest(ctx context.Context, limit int) error {
 	}
 	slices.Reverse(items)
 	if len(items) == 0 && !r.json {
-		fmt.Fprintln(r.s.err, "nothing received yet")
+		fmt.Fprintln(r.s.err, r.none(ctx))
 	}
 	for _, item := range items {
 		if err := r.print(item, true); err != nil {
@@ -141,6 +142,24 @@ func (r *reader) newest(ctx context.Context, limit int) error {
 		}
 	}
 	return nil
+}
+
+// none says that there is nothing to show, and when it can be why.
+func (r *reader) none(ctx context.Context) string {
+	if len(r.filter) == 0 {
+		return "nothing received yet"
+	}
+	text := "nothing that was received matches"
+	line := r.filter.Get("line")
+	all, known := r.c.lines(ctx)
+	if line == "" || !known || slices.ContainsFunc(all, func(l lineJSON) bool { return l.Name == line }) {
+		return text
+	}
+	var names []string
+	for _, l := range all {
+		names = append(names, l.Name)
+	}
+	return text + "; there is no line " + oneLine(line) + " now, but " + orNone(strings.Join(names, ", "))
 }
 
 // all prints the feed from its begin, at most limit SMS if that is not 0, and

@@ -57,7 +57,7 @@ type keyRequest struct {
 func newKey(ctx context.Context, s system, args []string) error {
 	f := newClientFlags("key new", true)
 	var in keyRequest
-	var expires span
+	var expires term
 	f.Var((*list)(&in.Scopes), "scopes", "")
 	f.Var((*list)(&in.To), "to", "")
 	f.IntVar(&in.PerMinute, "per-minute", 0, "")

@@ -18,13 +18,19 @@ var queueCommand = command{
 
 func queue(ctx context.Context, s system, args []string) error {
 	f := newClientFlags("queue", true)
-	pos, err := f.parse(args, 0, 1)
+	pos, err := f.parse(args, 0, 2)
 	if err != nil {
 		return err
 	}
 	switch word(pos) {
 	case "":
 		return showQueue(ctx, s, f)
+	case "drop", "release":
+		if len(pos) > 1 {
+			return usageError("queue", pos[0]+" takes no argument: it is for all that a restore holds")
+		}
+	}
+	switch pos[0] {
 	case "drop", "release":
 		return changeQueue(ctx, s, f, pos[0])
 	}
@@ -99,8 +105,20 @@ func changeQueue(ctx context.Context, s system, f *clientFlags, how string) erro
 		fmt.Fprintln(s.out, "no message is held")
 		return nil
 	}
-	what := map[string]string{"drop": "canceled", "release": "released: the lines send now"}[how]
-	fmt.Fprintf(s.out, "%s %s\n", areCount(changed.Messages, "message"), what)
+	if how == "drop" {
+		fmt.Fprintln(s.out, areCount(changed.Messages, "message"), "canceled")
+		return nil
+	}
+	fmt.Fprintln(s.out, areCount(changed.Messages, "message"), "released")
+	up, down := c.linesNow(ctx, nil)
+	switch {
+	case len(down) > 0:
+		for _, l := range down {
+			fmt.Fprintln(s.out, "  "+l)
+		}
+	case up > 0:
+		fmt.Fprintln(s.out, "  the lines send now")
+	}
 	return nil
 }
 

@@ -123,7 +123,13 @@ func followMessage(ctx context.Context, s system, c *client, m messageJSON, wait
 	case err != nil:
 		return err
 	case !done:
-		return &failure{code: exitTimeout, text: fmt.Sprintf("%s is still %s after %v", m.ID, m.State, wait), hints: []string{"it goes on by itself; " + more}}
+		hints := []string{"it goes on by itself; " + more}
+		if m.State == "queued" {
+			if up, down := c.linesNow(ctx, m.Via); up == 0 {
+				hints = append(down, hints...)
+			}
+		}
+		return &failure{code: exitTimeout, text: fmt.Sprintf("%s is still %s after %v", m.ID, m.State, wait), hints: hints}
 	case m.State == "sent" || m.State == "delivered":
 		return nil
 	case m.State == "unknown":
