@@ -135,12 +135,14 @@ func (l *line) writeUpkeep(ctx context.Context, s upkeepState, tell []upkeepEven
 	return l.g.update(ctx, "upkeep", func(tx store.Tx) error {
 		for _, e := range tell {
 			if e.text != nil {
-				id, err := l.g.insertOwn(tx, *e.text, now)
+				id, refused, err := l.textItself(tx, *e.text, now)
 				if err != nil {
 					return err
 				}
-				s.Message = id
-				continue
+				if s.Message = id; refused == "" {
+					continue
+				}
+				e = upkeepEvent{event: "keep-alive-failed", detail: refused}
 			}
 			if err := l.g.lineEvent(tx, l, e.event, e.detail, now); err != nil {
 				return err
@@ -152,6 +154,26 @@ func (l *line) writeUpkeep(ctx context.Context, s upkeepState, tell []upkeepEven
 		}
 		return tx.PutSetting(settingUpkeep+l.o.Name, string(kept))
 	})
+}
+
+// textItself writes a text of the SIM to its number, as far as limits.allow and
+// limits.deny let it: a SIM may claim any number as its own. refused says why
+// there is none.
+func (l *line) textItself(tx store.Tx, in NewMessage, now time.Time) (id, refused string, err error) {
+	to, err := l.g.number("/to", in.To)
+	if err == nil {
+		err = l.g.allowed(tx, Caller{Key: systemKey}, to)
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		l.log.Warn("the SIM cannot be kept alive by a text to itself: its number is not allowed", "err", err)
+		return "", "the number of the SIM: " + e.Detail, nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	id, err = l.g.insertOwn(tx, in, now)
+	return id, "", err
 }
 
 // askBalance asks for the credit. The first failure in a row is told, and

@@ -155,3 +155,40 @@ func TestSIMThatCannotBeKeptAlive(t *testing.T) {
 	r.pass(25 * time.Hour)
 	r.until("the failure is told", func() bool { return len(r.events("keep-alive-failed")) == 1 })
 }
+
+// A SIM that claims a number which nothing may be sent to as its own is told
+// of, and gets no text.
+func TestSIMIsKeptAliveOnlyWhereAllowed(t *testing.T) {
+	for name, tune := range map[string]func(o *gateway.Options, own string){
+		"denied":      func(o *gateway.Options, own string) { o.Deny = []string{own} },
+		"not allowed": func(o *gateway.Options, _ string) { o.Allow = []string{"+44"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &logBook{}
+			r := newRig(t, func(o *gateway.Options) {
+				log.tune(o)
+				o.Upkeep, o.Lines[0].KeepAlive = 5*time.Millisecond, 30*24*time.Hour
+				tune(o, o.Lines[0].Number)
+			}, nil)
+			r.lineState("modem0", "up")
+			r.cared()
+			r.pass(31 * 24 * time.Hour)
+			r.until("it is told", func() bool { return len(r.events("keep-alive-failed")) == 1 })
+			own := r.net.Modems()[0].Number()
+			if e := r.events("keep-alive-failed"); !strings.Contains(e[0], "the number of the SIM: limits.") || strings.Contains(e[0], own) {
+				t.Errorf("events %v", e)
+			}
+			if strings.Contains(log.String(), own) {
+				t.Errorf("the log has the number: %s", log)
+			}
+			page, err := r.g.ListMessages(t.Context(), admin, gateway.MessageFilter{Limit: 1})
+			if err != nil || len(page.Items) != 0 {
+				t.Errorf("messages %+v, %v", page.Items, err)
+			}
+			time.Sleep(30 * time.Millisecond)
+			if e := r.events("keep-alive-failed"); len(e) != 1 {
+				t.Errorf("told more than once: %v", e)
+			}
+		})
+	}
+}
