@@ -82,6 +82,15 @@ func (g *Gateway) remember(tx store.Tx, r Request, status int, resource string, 
 	})
 }
 
+// forget undoes remember where what was to follow the commit has failed, so
+// that a repeat is answered as a first request.
+func (g *Gateway) forget(tx store.Tx, r Request) error {
+	if r.IdempotencyKey == "" {
+		return nil
+	}
+	return tx.DeleteIdempotency(r.Caller.Key, r.Path, g.idempotencyID(r))
+}
+
 func (g *Gateway) idempotencyID(r Request) string {
 	return string(idAlphabet.EncodeToString(g.o.Secrets.mac("idempotency", r.IdempotencyKey)))
 }

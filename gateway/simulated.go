@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -152,5 +153,9 @@ func (g *Gateway) SimSend(ctx context.Context, r Request, number, text, line str
 	if err != nil || answer.Replayed {
 		return answer, err
 	}
-	return answer, g.o.Phones.Send(n, line, text)
+	if err := g.o.Phones.Send(n, line, text); err != nil {
+		// A repeat shall send: nothing was. It must not depend on who waits.
+		return Answer{}, errors.Join(err, g.update(context.WithoutCancel(ctx), "sim-forget", func(tx store.Tx) error { return g.forget(tx, r) }))
+	}
+	return answer, nil
 }

@@ -139,6 +139,12 @@ func (t *tx) PutIdempotency(r IdempotencyRecord) error {
 	return err
 }
 
+// DeleteIdempotency implements [Idempotency].
+func (t *tx) DeleteIdempotency(key, path, id string) error {
+	_, err := t.exec(`DELETE FROM idempotency WHERE api_key=? AND path=? AND id=?`, key, path, id)
+	return err
+}
+
 // PurgeIdempotency implements [Idempotency].
 func (t *tx) PurgeIdempotency(before time.Time) (int, error) {
 	n, err := t.exec(`DELETE FROM idempotency WHERE at<?`, us(before))

@@ -249,6 +249,8 @@ type Limits interface {
 type Idempotency interface {
 	IdempotencyRecord(key, path, id string) (*IdempotencyRecord, error)
 	PutIdempotency(r IdempotencyRecord) error // inserts or replaces
+	// DeleteIdempotency forgets a record; there need be none.
+	DeleteIdempotency(key, path, id string) error
 	PurgeIdempotency(before time.Time) (int, error)
 }
 
