@@ -15,46 +15,15 @@ var ErrForbidden = errors.New("command is not allowed")
 // take three minutes.
 const MaxCommandTimeout = 200 * time.Second
 
-// What to use instead of a command that is not passed on.
-const (
-	insteadSend    = "modemgate send sends a text, and keeps what became of it"
-	insteadPIN     = "the PIN comes from pin_file; change it in a phone"
-	insteadUSSD    = "modemgate ussd LINE CODE asks, and waits for the answer"
-	insteadReset   = "POST /v1/lines/LINE/reset restarts the modem and looks after what was in hand"
-	insteadRead    = "modemgate reads and empties the memories itself: modemgate inbox shows what came"
-	insteadStay    = "the session needs this setting as it is; stop the daemon and use a terminal program"
-	insteadCall    = "modemgate makes no calls; modems.calls says what becomes of one that comes"
-	insteadOneLine = "one command at a time, of printable ASCII, without ';'"
-)
-
-// forbidden lists beginnings of commands that would break the session (they
-// ask for more input, leave PDU mode, restore a profile, restart the modem or
-// take the line into a call), take away messages that are not stored yet, or
-// spend tries of a PIN.
-var forbidden = []struct{ prefix, instead string }{
-	{"+CMGS", insteadSend}, {"+CMGW", insteadSend}, {"+CMGC", insteadSend}, {"+CMSS", insteadSend}, {"+UCMGS", insteadSend},
-	{"+CPIN=", insteadPIN}, {"+CPIN2=", insteadPIN}, {"+CPWD", insteadPIN}, {"+CLCK", insteadPIN}, {"^CPIN=", insteadPIN},
-	{"+CUSD=", insteadUSSD},
-	{"+CFUN=", insteadReset}, {"Z", insteadReset}, {"&F", insteadReset}, {"+CRESET", insteadReset}, {"^RESET", insteadReset},
-	{"#REBOOT", insteadReset}, {"!RESET", insteadReset}, {"+CPOWD", insteadReset}, {"+CPWROFF", insteadReset},
-	{"+QPOWD", insteadReset}, {"+QRST", insteadReset}, {"+CPOF", insteadReset}, {"^SMSO", insteadReset}, {"#SHDN", insteadReset},
-	{"+CMGD", insteadRead}, {"+CMGR=", insteadRead}, {"+CPMS=", insteadRead}, {"+CNMA", insteadRead},
-	{"+CMGF=", insteadStay}, {"+CSMS=", insteadStay}, {"+CNMI=", insteadStay}, {"+CSMP=", insteadStay}, {"+CSCS=", insteadStay},
-	{"+CMEE=", insteadStay}, {"+CREG=", insteadStay}, {"+CGREG=", insteadStay}, {"+CEREG=", insteadStay}, {"+IPR", insteadStay},
-	{"+IFC=", insteadStay}, {"+ICF=", insteadStay}, {"+CMUX", insteadStay}, {"E", insteadStay}, {"V", insteadStay},
-	{"Q", insteadStay}, {"&W", insteadStay}, {"&K", insteadStay}, {"S3", insteadStay}, {"S4", insteadStay}, {"O", insteadStay},
-	{"D", insteadCall}, {"A", insteadCall},
-}
-
 // Command runs one AT command of an operator, written with or without AT, and
 // returns the lines of its answer. It waits for timeout, 0 for that of
 // ordinary commands, at most [MaxCommandTimeout]; an answer that does not come
-// in time ends the session with [ErrTimeout]. Commands that would break the
-// session are refused with [ErrForbidden] and what to use instead; a final
+// in time ends the session with [ErrTimeout]. A command passes if it is known to
+// read: others are refused with [ErrForbidden] and what to use instead. A final
 // code other than OK is a *CommandError.
 func (m *Modem) Command(ctx context.Context, cmd string, timeout time.Duration) ([]string, error) {
-	cmd = withoutAT(cmd)
-	if err := allowed(cmd); err != nil {
+	cmd, err := passable(cmd)
+	if err != nil {
 		return nil, err
 	}
 	if timeout <= 0 {
@@ -70,7 +39,10 @@ func (m *Modem) Command(ctx context.Context, cmd string, timeout time.Duration) 
 
 // CommandAllowed says whether [Modem.Command] passes a command on; else its
 // error wraps [ErrForbidden] and says what to use instead.
-func CommandAllowed(cmd string) error { return allowed(withoutAT(cmd)) }
+func CommandAllowed(cmd string) error {
+	_, err := passable(cmd)
+	return err
+}
 
 // withoutAT takes the AT from a command.
 func withoutAT(cmd string) string {
@@ -81,20 +53,81 @@ func withoutAT(cmd string) string {
 	return cmd
 }
 
-// allowed checks a command of an operator. A semicolon would hide a second
-// command behind the first; a control character would end the line.
-func allowed(cmd string) error {
-	upper := strings.ToUpper(cmd)
+// passable gives the command as it is written to the modem, or says why it is
+// not: exactly one command, in one of the forms that read. What is written is
+// what was looked at: blanks outside of quotes, which ITU-T V.250 §5.2.1 lets
+// a modem skip, are taken out first.
+func passable(cmd string) (string, error) {
+	cmd = withoutAT(cmd)
 	for _, r := range cmd {
 		if r < ' ' || r > '~' || r == ';' {
-			return fmt.Errorf("%w: %s", ErrForbidden, insteadOneLine)
+			return "", fmt.Errorf("%w: %s", ErrForbidden, insteadOneLine)
 		}
 	}
-	for _, f := range forbidden {
-		test := strings.HasPrefix(upper, strings.TrimSuffix(f.prefix, "=")+"=?")
-		if strings.HasPrefix(strings.ReplaceAll(upper, " ", ""), f.prefix) && !test {
-			return fmt.Errorf("%w: AT%s would disturb the session or the SIM; %s", ErrForbidden, strings.TrimSuffix(f.prefix, "="), f.instead)
+	cmd = withoutBlanks(cmd)
+	name, params := cmd, ""
+	if m := extended.FindStringSubmatch(cmd); m != nil {
+		name, params = strings.ToUpper(m[1]), m[2]
+		cmd = name + params
+		if reads(name, params) {
+			return cmd, nil
+		}
+	} else if readBasic.MatchString(cmd) {
+		return cmd, nil
+	}
+	return "", refusal(name, params)
+}
+
+// reads says whether an extended command is known to read in this form.
+func reads(name, params string) bool {
+	switch params {
+	case "":
+		return readActions[name]
+	case "?":
+		return !acting.MatchString(name)
+	case "=?":
+		return true
+	}
+	form := readSets[name]
+	return form != nil && form.MatchString(params)
+}
+
+// refusal names the command, without what may be a number or a PIN, and what
+// to use instead.
+func refusal(name, params string) error {
+	upper := strings.ToUpper(name)
+	if first := firstBasic.FindString(upper); first != "" {
+		if first != "D" && anotherCommand.MatchString(upper[len(first):]) {
+			return fmt.Errorf("%w: no command may follow AT%s; %s", ErrForbidden, maskDigits(first), insteadOneLine)
+		}
+		upper = first
+	} else if !extended.MatchString(upper) {
+		return fmt.Errorf("%w: it is not written as an AT command; %s", ErrForbidden, insteadOneLine)
+	}
+	instead := insteadStay
+	for _, h := range insteadOf {
+		if h.names.MatchString(upper) {
+			instead = h.instead
+			break
 		}
 	}
-	return nil
+	form := ""
+	if strings.HasPrefix(params, "=") {
+		form = "="
+	}
+	return fmt.Errorf("%w: AT%s%s is not known to only read; %s", ErrForbidden, maskDigits(upper), form, instead)
+}
+
+// withoutBlanks takes the blanks outside of quotes from a command.
+func withoutBlanks(cmd string) string {
+	quoted := false
+	return strings.Map(func(r rune) rune {
+		if r == '"' {
+			quoted = !quoted
+		}
+		if r == ' ' && !quoted {
+			return -1
+		}
+		return r
+	}, cmd)
 }

@@ -43,10 +43,10 @@ func TestCommandOfAnOperator(t *testing.T) {
 	if err != nil || res.Result != "OK" || len(res.Lines) != 1 || !strings.HasPrefix(res.Lines[0], "+CSQ: ") {
 		t.Errorf("got %+v, %v", res, err)
 	}
-	if res, err := r.g.Command(t.Context(), admin, "modem0", `AT+NOSUCH="+447700900123",12345`, 0); err != nil || res.Result == "OK" {
+	if res, err := r.g.Command(t.Context(), admin, "modem0", `AT+CPBF="+447700900123 12345"`, 0); err != nil || res.Result == "OK" {
 		t.Errorf("got %+v, %v", res, err)
 	}
-	if text := log.String(); strings.Contains(text, "7700900123") || strings.Contains(text, "12345") || !strings.Contains(text, "AT+NOSUCH=") {
+	if text := log.String(); strings.Contains(text, "7700900123") || strings.Contains(text, "12345") || !strings.Contains(text, "AT+CPBF=") {
 		t.Errorf("log: %s", text)
 	}
 	for _, row := range []struct {

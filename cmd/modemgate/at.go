@@ -23,8 +23,11 @@ var atCommand = command{
   modemgate at front 'AT+COPS=?' --timeout 180s
 
 The commands run between those of the daemon; without a daemon on the port of
-the line itself. What would break the session, spend tries of a PIN or take
-away messages is refused, with what to use instead. Needs the scope admin.`,
+the line itself. One command at a time, and only those that are known to read:
+AT+NAME? and AT+NAME=?, ATI, AT&V, ATSn? and such as AT+CSQ, AT+CGMR, AT+CPINR,
+AT+CPBR=1,9, AT+CRSM=176,...; and ATH, which hangs up. Every other one is
+refused, with what to use instead: it could break the session, spend tries of a
+PIN, take away messages or change modem or SIM. Needs the scope admin.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, at(ctx, s, args)) },
 }
 
