@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.bug.st/serial"
@@ -104,9 +106,42 @@ func (p *port) open(o Options) error {
 	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return fmt.Errorf("open %s: eventfd: %w", p.name, err)
 	}
-	p.raw, err = serial.Open(p.name, &serial.Mode{BaudRate: o.Baud})
-	if err != nil {
+	if p.raw, err = openSerial(p.name, o.Baud); err != nil {
 		return openError(p.name, err)
+	}
+	return nil
+}
+
+// openSerial opens and configures a line. go.bug.st/serial opens the device
+// and a pipe without O_CLOEXEC and shows neither descriptor, so all of this
+// process are marked before the next child may start: a child that inherited a
+// port would keep it busy for as long as it lives. Children get what they are
+// meant to have as copies under the numbers from 0, never these.
+func openSerial(name string, baud int) (serial.Port, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	raw, err := serial.Open(name, &serial.Mode{BaudRate: baud})
+	if err != nil {
+		return nil, err
+	}
+	if err := closeOnExec(); err != nil {
+		_ = raw.Close()
+		return nil, fmt.Errorf("keep descriptors from children: %w", err)
+	}
+	return raw, nil
+}
+
+// closeOnExec marks every descriptor but those of standard input and output.
+// One that is closed meanwhile needs no mark.
+func closeOnExec() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range open {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
 	}
 	return nil
 }
