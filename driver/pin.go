@@ -30,7 +30,8 @@ type PINGuard interface {
 
 // PINTry is one PIN about to be tried on one SIM. It prints without its PIN.
 type PINTry struct {
-	SIM  string // ICCID, or "imei:" and the IMEI where the modem keeps the ICCID back until the PIN is in
+	SIM  string // ICCID, "" where the modem does not tell it before the PIN is in, or not this time
+	IMEI string // of the modem, "" if it does not tell; SIM or IMEI is known
 	PIN  string
 	Left int // tries left before this one, -1 if the modem does not say
 }
@@ -89,11 +90,8 @@ func (m *Modem) unlock(ctx context.Context) error {
 	if err := m.verifyLocked(iccid); err != nil {
 		return err // a PIN is for one SIM
 	}
-	try := PINTry{SIM: iccid, PIN: pin, Left: left}
-	if iccid == "" && m.identity.IMEI != "" {
-		try.SIM = "imei:" + m.identity.IMEI
-	}
-	if try.SIM == "" {
+	try := PINTry{SIM: iccid, IMEI: m.identity.IMEI, PIN: pin, Left: left}
+	if try.SIM == "" && try.IMEI == "" {
 		return refuse(ErrPINNobody)
 	}
 	if err := m.o.PIN.Guard.Claim(ctx, try); err != nil {
@@ -110,7 +108,7 @@ func validPIN(pin string) bool {
 // tell it: EF_ICCID needs no PIN (3GPP TS 31.102 §4.2.17), but not every modem
 // reads it by then.
 func (m *Modem) lockedSIM(ctx context.Context) (string, error) {
-	defer m.awaitSIM(ctx)() // else the same SIM would have one name now and another later
+	defer m.awaitSIM(ctx)() // a SIM that starts up tells it soon
 	return m.readICCID()
 }
 

@@ -67,9 +67,9 @@ func TestPINUnlocksTheSIMOfEveryProfile(t *testing.T) {
 			if err != nil {
 				t.Fatalf("open: %v\n%s", err, strings.Join(s.Transcript(), "\n"))
 			}
-			want := driver.PINTry{SIM: s.ICCID(), PIN: rightPIN, Left: 3}
+			want := driver.PINTry{SIM: s.ICCID(), IMEI: s.IMEI(), PIN: rightPIN, Left: 3}
 			if profile == "bare" {
-				want = driver.PINTry{SIM: "imei:" + s.IMEI(), PIN: rightPIN, Left: -1}
+				want = driver.PINTry{IMEI: s.IMEI(), PIN: rightPIN, Left: -1}
 			}
 			if len(guard.claims) != 1 || guard.claims[0] != want || !slices.Equal(guard.settled, []bool{true}) {
 				t.Errorf("claims %d %#v, settled %v", len(guard.claims), guard.claims, guard.settled)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -19,6 +20,10 @@ const settleTimeout = 10 * time.Second
 // PINs remembers in the store which PIN was tried on which SIM, so that none
 // is tried twice. SIM and PIN are kept as an HMAC under the pepper. It
 // implements [driver.PINGuard] for all lines.
+//
+// A try is on record for the SIM and for the modem, since a SIM may tell its
+// number at one power-up and not at the next. Without a number it may be any
+// SIM that was in the modem.
 type PINs struct {
 	st      store.Store
 	secrets Secrets
@@ -33,6 +38,7 @@ func NewPINs(st store.Store, secrets Secrets) *PINs { return &PINs{st, secrets} 
 var (
 	errPINRefusedBefore = errors.New("this SIM has refused this PIN before, and it is never tried twice")
 	errPINOpen          = errors.New("this PIN was entered before and nobody saw whether this SIM took it, so it is not tried again")
+	errPINDoubt         = errors.New("a SIM in this modem, which may be this one, did not take this PIN before, and it is never tried twice")
 	errPINBlind         = errors.New("the modem does not say how many tries are left, and another PIN has failed on this SIM")
 )
 
@@ -57,18 +63,19 @@ type triedPIN struct {
 // is entered at each power-up; if its last try had no end that anybody saw,
 // only when the counter shows that the SIM has not refused it.
 func (p *PINs) Claim(ctx context.Context, try driver.PINTry) error {
-	return p.change(ctx, try, func(tried map[string]triedPIN, key string) error {
-		known, before := tried[key]
+	return p.change(ctx, try, func(r pinRecords) (triedPIN, error) {
+		known, before := r.own[r.key]
 		switch {
 		case known.State == pinWrong:
-			return errPINRefusedBefore
+			return known, errPINRefusedBefore
 		case known.State == pinOpen && !(known.Once && known.Left > 0 && try.Left >= known.Left):
-			return errPINOpen
-		case !before && try.Left < 0 && othersFailed(tried):
-			return errPINBlind
+			return known, errPINOpen
+		case r.maybe.failed(r.pin):
+			return known, errPINDoubt
+		case !before && try.Left < 0 && (r.own.failed("") || r.maybe.failed("")):
+			return known, errPINBlind
 		}
-		tried[key] = triedPIN{State: pinOpen, Once: known.Once, Left: try.Left}
-		return nil
+		return triedPIN{State: pinOpen, Once: known.Once, Left: try.Left}, nil
 	})
 }
 
@@ -76,51 +83,105 @@ func (p *PINs) Claim(ctx context.Context, try driver.PINTry) error {
 func (p *PINs) Settle(ctx context.Context, try driver.PINTry, right bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	return p.change(ctx, try, func(tried map[string]triedPIN, key string) error {
-		t := triedPIN{State: pinWrong, Left: try.Left}
+	return p.change(ctx, try, func(pinRecords) (triedPIN, error) {
 		if right {
-			t.State, t.Once = pinRight, true
+			return triedPIN{State: pinRight, Once: true, Left: try.Left}, nil
 		}
-		tried[key] = t
-		return nil
+		return triedPIN{State: pinWrong, Left: try.Left}, nil
 	})
 }
 
-func othersFailed(tried map[string]triedPIN) bool {
-	for _, t := range tried {
-		if t.State != pinRight {
+// pinBook is what was tried on a SIM, or in a modem, by the key of the PIN. In
+// the book of a modem the name of the SIM follows the key, if it was known.
+type pinBook map[string]triedPIN
+
+// failed says whether a PIN was tried that was not right, if its key begins so.
+func (b pinBook) failed(key string) bool {
+	for k, t := range b {
+		if strings.HasPrefix(k, key) && t.State != pinRight {
 			return true
 		}
 	}
 	return false
 }
 
-// change is one durable change of what was tried on a SIM.
-func (p *PINs) change(ctx context.Context, try driver.PINTry, fn func(tried map[string]triedPIN, key string) error) error {
-	sim := withoutCheckDigit(try.SIM)
-	name := "pins/" + hex.EncodeToString(p.secrets.mac("pin-sim", sim)[:16])
-	key := hex.EncodeToString(p.secrets.mac("pin-try", sim, try.PIN)[:16])
+// part is the tries in a modem of SIMs with, or without, a known number.
+func (b pinBook) part(numbered bool) pinBook {
+	part := maps.Clone(b)
+	maps.DeleteFunc(part, func(key string, _ triedPIN) bool { return strings.Contains(key, onSIM) != numbered })
+	return part
+}
+
+// onSIM stands between the key of a PIN and the name of a SIM.
+const onSIM = "."
+
+// pinRecords are the tries that count for a new one.
+type pinRecords struct {
+	own   pinBook // of the SIM, or of the modem's SIMs without a number
+	key   string  // of the PIN in own
+	maybe pinBook // of the modem's other SIMs, which may be this one
+	pin   string  // of the PIN in maybe
+}
+
+// change is one durable change of what was tried on a SIM and in its modem.
+func (p *PINs) change(ctx context.Context, try driver.PINTry, fn func(pinRecords) (triedPIN, error)) error {
+	sim, modem := withoutCheckDigit(try.SIM), "imei:"+try.IMEI
 	return p.st.Update(ctx, "pin", func(tx store.Tx) error {
-		text, err := tx.Setting(name)
+		inModem, err := readPINs(tx, p.book(modem))
 		if err != nil {
 			return err
 		}
-		tried := map[string]triedPIN{}
-		if text != "" {
-			if err := json.Unmarshal([]byte(text), &tried); err != nil {
-				return fmt.Errorf("the record of PINs tried on this SIM cannot be read: %w", err)
+		pin := p.key(modem, try.PIN)
+		r := pinRecords{own: inModem.part(false), key: pin, maybe: inModem.part(true), pin: pin}
+		if sim != "" {
+			r.maybe, r.key = r.own, p.key(sim, try.PIN)
+			if r.own, err = readPINs(tx, p.book(sim)); err != nil {
+				return err
 			}
 		}
-		if err := fn(tried, key); err != nil {
-			return err
-		}
-		b, err := json.Marshal(tried)
+		t, err := fn(r)
 		if err != nil {
 			return err
 		}
-		return tx.PutSetting(name, string(b))
+		if sim == "" {
+			inModem[pin] = t
+			return writePINs(tx, p.book(modem), inModem)
+		}
+		r.own[r.key], inModem[pin+onSIM+p.book(sim)] = t, t
+		return errors.Join(writePINs(tx, p.book(sim), r.own), writePINs(tx, p.book(modem), inModem))
 	})
 }
+
+// book is the name of the records of a SIM or modem.
+func (p *PINs) book(of string) string { return hex.EncodeToString(p.secrets.mac("pin-sim", of)[:16]) }
+
+// key is the key of a PIN in the records of a SIM or modem.
+func (p *PINs) key(of, pin string) string {
+	return hex.EncodeToString(p.secrets.mac("pin-try", of, pin)[:16])
+}
+
+func readPINs(tx store.Tx, book string) (pinBook, error) {
+	text, err := tx.Setting(pinPrefix + book)
+	tried := pinBook{}
+	if err != nil || text == "" {
+		return tried, err
+	}
+	if err := json.Unmarshal([]byte(text), &tried); err != nil {
+		return nil, fmt.Errorf("the record of PINs tried on this SIM or in this modem cannot be read: %w", err)
+	}
+	return tried, nil
+}
+
+func writePINs(tx store.Tx, book string, tried pinBook) error {
+	b, err := json.Marshal(tried)
+	if err != nil {
+		return err
+	}
+	return tx.PutSetting(pinPrefix+book, string(b))
+}
+
+// pinPrefix begins the names of the settings that hold a book.
+const pinPrefix = "pins/"
 
 // withoutCheckDigit takes the Luhn digit off an ICCID (ITU-T E.118): of two modems
 // one may tell it and the other not, and the SIM is the same.
@@ -177,6 +238,9 @@ func simDetail(e *driver.SIMError) string {
 	case errors.Is(e, errPINOpen), errors.Is(e, driver.ErrPINUnsettled):
 		return "the PIN in pin_file was entered and the SIM did not say whether it is right" + left +
 			"; it is not tried again: in a phone, change the PIN and put the new one into that file, or switch the PIN off"
+	case errors.Is(e, errPINDoubt):
+		return "the PIN in pin_file was tried before on a SIM in this modem that may be this one, and was not right or nobody saw whether it was" + left +
+			": put the right PIN into that file; if it is right, change it in a phone and put the new one there, or switch the PIN off"
 	case errors.Is(e, errPINBlind), errors.Is(e, driver.ErrPINNobody):
 		return fmt.Sprintf("the PIN is not entered: %s: switch it off in a phone", e.Err)
 	}

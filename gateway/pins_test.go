@@ -160,6 +160,92 @@ func TestPINRecordsOverRestarts(t *testing.T) {
 	}
 }
 
+// A SIM whose number can be read at one power-up and not at the next is the
+// same SIM: the PIN that it refused is not entered under another name.
+func TestAWrongPINIsNotTriedAgainUnderAnotherName(t *testing.T) {
+	hide := func(m *sim.Modem) {
+		for _, cmd := range []string{"+CCID", "+CRSM"} {
+			m.Inject(sim.Fault{Kind: sim.FaultError, Match: cmd, Code: 13, Times: -1})
+		}
+	}
+	for name, steps := range map[string][2]func(*sim.Modem){
+		"number unknown first": {hide, (*sim.Modem).ClearFaults},
+		"number known first":   {(*sim.Modem).ClearFaults, hide},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var pin atomic.Value
+			pin.Store("0007")
+			r := newRig(t, withPIN(&pin), nil)
+			m := r.net.Modems()[0]
+			r.lineState("modem0", "up")
+			steps[0](m)
+			m.SetSIM(sim.SIMPIN, "73914628")
+			m.Restart()
+			r.until("the PIN was refused", func() bool { _, left := m.SIM(); return left == 2 })
+			steps[1](m)
+			m.Restart()
+			r.until("the line says what to do", func() bool {
+				l, err := r.g.Line(t.Context(), admin, "modem0")
+				return err == nil && l.State == "sim-pin" && strings.Contains(l.Detail, "on a SIM in this modem that may be this one") &&
+					strings.Contains(l.Detail, "put the right PIN into that file")
+			})
+			if _, left := m.SIM(); pinsEntered(m) != 1 || left != 2 {
+				t.Errorf("entered %d times, %d tries left", pinsEntered(m), left)
+			}
+			pin.Store("73914628")
+			r.lineState("modem0", "up")
+		})
+	}
+}
+
+// Which tries in a modem count for which SIM.
+func TestPINRecordsOfSIMsInAModem(t *testing.T) {
+	const a, b, unknown = "8999900000000000014", "8999900000000000022", ""
+	type step struct {
+		sim, pin string
+		left     int
+		ends     string // right, wrong or open; "" where the PIN is to be kept back
+	}
+	for name, steps := range map[string][]step{
+		"unknown, then known":            {{unknown, "1111", 3, "wrong"}, {a, "1111", 3, ""}, {a, "2222", 2, "right"}},
+		"open while unknown, then known": {{unknown, "1111", 3, "open"}, {a, "1111", 3, ""}},
+		"known, then unknown":            {{a, "1111", 3, "wrong"}, {unknown, "1111", 3, ""}, {unknown, "2222", 2, "right"}},
+		"open while known, then unknown": {{a, "1111", 3, "open"}, {unknown, "1111", 3, ""}},
+		"another known SIM":              {{a, "1111", 3, "wrong"}, {b, "1111", 3, "right"}, {b, "1111", 3, "right"}},
+		"the first again, unknown": {{a, "1111", 3, "wrong"}, {b, "1111", 3, "right"}, {unknown, "1111", 3, ""},
+			{b, "1111", 3, "right"}, {a, "1111", 3, ""}},
+		"right under both names":  {{a, "1111", 3, "right"}, {unknown, "1111", 3, "right"}, {a, "1111", 3, "right"}},
+		"no longer right":         {{a, "1111", 3, "right"}, {unknown, "1111", 3, "wrong"}, {a, "1111", 3, ""}},
+		"blind, unknown first":    {{unknown, "1111", -1, "wrong"}, {a, "2222", -1, ""}},
+		"blind, known first":      {{a, "1111", -1, "wrong"}, {unknown, "2222", -1, ""}, {b, "2222", -1, "right"}},
+		"blind, no longer hidden": {{unknown, "1111", -1, "right"}, {a, "1111", -1, "right"}, {unknown, "1111", -1, "right"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil, nil)
+			secrets, err := gateway.LoadSecrets(r.dir, store.FileName)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pins := gateway.NewPINs(r.st, secrets)
+			for i, s := range steps {
+				try := driver.PINTry{SIM: s.sim, IMEI: "350000000000006", PIN: s.pin, Left: s.left}
+				if err := pins.Claim(t.Context(), try); (err == nil) != (s.ends != "") {
+					t.Fatalf("step %d: %v", i, err)
+				}
+				if s.ends == "right" || s.ends == "wrong" {
+					if err := pins.Settle(t.Context(), try, s.ends == "right"); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			elsewhere := driver.PINTry{IMEI: "350000000000014", PIN: "1111", Left: 3}
+			if err := pins.Claim(t.Context(), elsewhere); err != nil {
+				t.Errorf("an unknown SIM in another modem: %v", err)
+			}
+		})
+	}
+}
+
 // impatient waits a second for a SIM that is busy.
 func impatient(o *gateway.Options) {
 	for i := range o.Lines {
