@@ -136,39 +136,6 @@ func (l *line) keep(ctx context.Context) error {
 	}
 }
 
-// rest waits between two sessions. A modem that is absent may come any moment.
-func (l *line) rest(ctx context.Context, wait time.Duration, err error) {
-	var changed <-chan struct{}
-	if l.o.Changed != nil && errors.Is(err, driver.ErrNoPort) {
-		changed = l.o.Changed()
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(openBackoff / 2): // whatever keeps changing
-		}
-	}
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case <-time.After(wait):
-	case <-l.ordered:
-	}
-}
-
-// soonest bounds the wait for what somebody may be about to mend: plugging a
-// modem in, or a SIM.
-func (l *line) soonest(err error) time.Duration {
-	var sim *driver.SIMError
-	var wrong *MismatchError
-	switch {
-	case errors.Is(err, driver.ErrNoPort):
-		return absentEvery
-	case errors.As(err, &wrong), errors.Is(err, driver.ErrSIMChanged), errors.As(err, &sim) && (sim.State == "absent" || sim.State == "busy"):
-		return l.g.o.Offline
-	}
-	return openBackoffMax
-}
-
 // session is one life of the modem, from open to gone. An error says why it
 // ended.
 func (l *line) session(ctx context.Context) (err error) {

@@ -265,7 +265,9 @@ func (l *line) outOfService(ctx context.Context, cause string) {
 		case <-timer.C:
 			return
 		case <-l.ordered:
-			return
+			if l.order.Load() != nil { // else it was obeyed long ago, by a session
+				return
+			}
 		case <-look.C:
 			if now := l.plug(); now != plug {
 				l.forgive()

@@ -254,3 +254,25 @@ func TestNoResetWhileAnAnswerIsPossible(t *testing.T) {
 		t.Errorf("submitted %d times: %+v", r.submitted(alice), v.History)
 	}
 }
+
+// What a session was asked for and has done does not wake a line that rests.
+func TestResetThatIsDoneEndsNoRest(t *testing.T) {
+	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Strikes = 1 })
+	if _, err := r.g.ResetLine(t.Context(), admin, "modem0", "radio"); err != nil {
+		t.Fatal(err)
+	}
+	r.tells("radio cured")
+	r.lineState("modem0", "up")
+	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultHang})
+	rests := func() bool {
+		l, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && l.State == gateway.StepNone && l.Recovery.Step == gateway.StepNone
+	}
+	r.until("the line rests", rests)
+	for range 30 {
+		if !rests() || len(r.story()) != 3 {
+			t.Fatalf("it has gone on: %q", r.story())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
