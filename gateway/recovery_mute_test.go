@@ -270,9 +270,35 @@ func TestResetThatIsDoneEndsNoRest(t *testing.T) {
 	}
 	r.until("the line rests", rests)
 	for range 30 {
-		if !rests() || len(r.story()) != 3 {
-			t.Fatalf("it has gone on: %q", r.story())
+		if story := r.story(); !rests() || within(story, []string{"out-of-service open", "out-of-service open"}) {
+			t.Fatalf("it has gone on: %q", story)
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// What the modem says while a step is taken and judged it says only once.
+func TestNothingSaidDuringAStepIsLost(t *testing.T) {
+	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Return = 20 * time.Second })
+	modem := r.net.Modems()[0]
+	var once sync.Once
+	sent := make(chan error, 1)
+	modem.OnPoint(func(o sim.Occasion) {
+		if o.Command == "+CFUN=4" {
+			once.Do(func() {
+				go func() {
+					sent <- r.net.Phone(alice).SendWith(modem.Number(), "shown at once", sim.SendOptions{Flash: true})
+				}()
+			})
+		}
+	})
+	if _, err := r.g.ResetLine(t.Context(), admin, "modem0", "radio"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	if got := r.inbound(1); got[0].Text != "shown at once" {
+		t.Errorf("got %q", got[0].Text)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -143,16 +144,36 @@ func (l *line) restart(ctx context.Context, cause string) error {
 	return l.o.Rescue.Reset(ctx, id)
 }
 
+// attend opens the modem between two sessions and listens to it until leave:
+// what it says unasked it says only once.
+func (l *line) attend(ctx context.Context) (m Modem, leave func(), err error) {
+	if m, err = l.o.Open(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := l.swapped(m.Identity()); err != nil {
+		_ = m.Close()
+		return nil, nil, err
+	}
+	l.submitted.Store(false)
+	l.unanswered.Store(true)
+	l.mu.Lock()
+	l.identity = remembered(m.Identity(), l.identity)
+	l.mu.Unlock()
+	var wg sync.WaitGroup
+	wg.Go(func() { l.listen(ctx, m) })
+	return m, func() { _ = m.Close(); wg.Wait() }, nil
+}
+
 // withModem opens the modem for one action.
 func (l *line) withModem(ctx context.Context, do func(helper, context.Context) error) error {
-	m, err := l.o.Open(ctx)
+	m, leave, err := l.attend(ctx)
 	if errors.Is(err, driver.ErrSilent) {
 		return fmt.Errorf("%w: %w", impossible("it takes no command"), err)
 	}
 	if err != nil {
 		return err
 	}
-	defer m.Close()
+	defer leave()
 	h, ok := m.(helper)
 	if !ok {
 		return impossible("it takes no such command")
@@ -186,7 +207,7 @@ func (l *line) verdict(ctx context.Context, cause string) (result, detail string
 
 // well asks the modem once.
 func (l *line) well(ctx context.Context, cause string) (ok bool, why string) {
-	m, err := l.o.Open(ctx)
+	m, leave, err := l.attend(ctx)
 	var sim *driver.SIMError
 	if errors.As(err, &sim) && sim.State != "busy" {
 		return true, "it answers: " + sim.Error()
@@ -194,7 +215,7 @@ func (l *line) well(ctx context.Context, cause string) (ok bool, why string) {
 	if err != nil {
 		return false, err.Error()
 	}
-	defer m.Close()
+	defer leave()
 	s, err := m.Status(ctx)
 	switch {
 	case err != nil:
