@@ -23,10 +23,10 @@ func (l *line) sendJudged(to string, sendErr error) (mute bool) {
 		if r.trial != nil {
 			l.judged(ResultCured, "the next send succeeded")
 		}
-		if r.cause == CauseMute {
-			r.cause = ""
+		if r.cause != "" {
 			l.showRecovery("", "", time.Time{})
 		}
+		r.cause, r.rounds, r.next = "", 0, 0
 		return false
 	}
 	var se *driver.SendError
@@ -47,10 +47,13 @@ func (v *vainSends) add(to string) {
 }
 
 // enough says whether sends in vain are the modem's doing: of more than one
-// number, unless a step is being judged by them.
+// number, unless a step is being judged by them; fewer after a ladder in vain.
 func (l *line) enough(v vainSends) bool {
-	if l.ladder.trial != nil || l.ladder.rounds > 0 {
+	switch {
+	case l.ladder.trial != nil:
 		return v.n >= 2
+	case l.ladder.rounds > 0:
+		return v.n >= 2 && len(v.numbers) > 1
 	}
 	return v.n >= l.g.o.Recovery.Strikes && len(v.numbers) > 1
 }

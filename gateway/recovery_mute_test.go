@@ -302,3 +302,25 @@ func TestNothingSaidDuringAStepIsLost(t *testing.T) {
 		t.Errorf("got %q", got[0].Text)
 	}
 }
+
+// Once a line can send again, a number that always fails is the number's fault
+// as before.
+func TestBadNumberAfterALadderInVain(t *testing.T) {
+	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Return, o.Recovery.Rest = 10*time.Second, 2*time.Minute })
+	modem := r.net.Modems()[0]
+	modem.Inject(sim.Fault{Kind: sim.FaultCMS, Code: 500, Times: -1})
+	ids := r.posts(3)
+	r.hurry("the line rests", func() bool { return within(r.story(), []string{"out-of-service open"}) })
+	modem.ClearFaults()
+	r.hurry("all are delivered", func() bool { return r.delivered(ids) })
+	before := len(r.story())
+	modem.Inject(sim.Fault{Kind: sim.FaultCMS, Code: 500, Times: -1})
+	bad := r.posts(1)[0]
+	r.hurry("it has failed", func() bool {
+		m, err := r.g.Message(t.Context(), admin, bad, gateway.Wait{})
+		return err == nil && m.State == store.Failed
+	})
+	if story := r.story(); len(story) > before {
+		t.Errorf("the ladder went on: %q", story)
+	}
+}
