@@ -43,6 +43,7 @@ type line struct {
 	// Owned by keep.
 	sure    time.Time      // when the SIM was last seen to be the one
 	passed  passed         // messages that are left for now
+	greeted bool           // that it is up was told in this session
 	told    bool           // it was woken and has not looked at the queue since
 	current *store.Message // long message with parts still to send
 	ladder  ladder
@@ -223,6 +224,7 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 	number := l.state.Number
 	l.mu.Unlock()
 	l.log.Info("modem ready", "model", id.Model)
+	l.greeted = false
 	return l.g.update(ctx, "line-up", func(tx store.Tx) error {
 		now := l.g.clock.now()
 		known, err := tx.Line(l.o.Name)
@@ -247,10 +249,7 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 			l.log.Warn("the SIM has changed: budgets start anew, old reports match nothing")
 			err = l.g.lineEvent(tx, l, "sim-changed", "", now)
 		}
-		if err != nil {
-			return err
-		}
-		return l.g.lineEvent(tx, l, "up", "", now)
+		return err
 	})
 }
 
@@ -352,12 +351,13 @@ func (l *line) persist(step, what string, fn func(tx store.Tx) error) {
 	}
 }
 
-// tell adds a line event of its own.
-func (l *line) tell(ctx context.Context, event, detail string) {
+// tell adds a line event of its own, and says whether it is written.
+func (l *line) tell(ctx context.Context, event, detail string) bool {
 	err := l.g.update(ctx, "line-event", func(tx store.Tx) error {
 		return l.g.lineEvent(tx, l, event, detail, l.g.clock.now())
 	})
 	if err != nil && ctx.Err() == nil {
 		l.log.Warn("cannot record an event of the line", "event", event, "err", err)
 	}
+	return err == nil
 }

@@ -48,6 +48,9 @@ func (l *line) refreshStatus(ctx context.Context, m Modem) error {
 	if s.Why == driver.WhyRadioOff {
 		return errRadioOff
 	}
+	if !l.greeted { // not before it has answered: else who never works would be up again and again
+		l.greeted = l.tell(ctx, "up", "")
+	}
 	state, detail := l.judge(s)
 	l.mu.Lock()
 	was := l.standing

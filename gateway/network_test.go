@@ -151,3 +151,28 @@ func TestRadioThatIsOff(t *testing.T) {
 	r.await(v.ID, store.Sent, store.Delivered)
 	r.lineState("modem0", "up")
 }
+
+// A modem that answers when it is opened and never says its state is not up.
+func TestUpIsToldOnceItWorks(t *testing.T) {
+	r := newRig(t, quick, nil)
+	r.lineState("modem0", "up")
+	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultMissing, Match: "+CREG?", Times: -1})
+	r.restart()
+	r.until("it was opened more than once", func() bool {
+		l, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && l.Restarts > 1
+	})
+	ups := func() (n int) {
+		for _, e := range r.told("modem0") {
+			if strings.HasPrefix(e, "up") {
+				n++
+			}
+		}
+		return n
+	}
+	if n := ups(); n != 1 {
+		t.Errorf("up was told %d times: %q", n, r.told("modem0"))
+	}
+	r.net.Modems()[0].ClearFaults()
+	r.until("it is told to be up again", func() bool { return ups() == 2 })
+}
