@@ -50,7 +50,7 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 	checked := time.Now()
 	for {
 		l.heart.beat()
-		if l.orderDue() {
+		if l.orderDue(ctx) {
 			return errOrdered
 		}
 		if l.want.Swap(false) {

@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/store"
 )
 
 // ResetLine asks a line to reset its modem now, as the ladder of recovery
@@ -69,8 +71,59 @@ func (l *line) possible() []string {
 }
 
 // orderDue says whether the line shall leave its session for a reset.
-func (l *line) orderDue() bool {
-	return l.order.Load() != nil && !time.Now().Before(l.ladder.answer)
+func (l *line) orderDue(ctx context.Context) bool {
+	return l.order.Load() != nil && !l.awaited(ctx)
+}
+
+// awaited says whether a submission may still be answered, of this run or of
+// the one before. Until then opening the modem is all that does not disturb it.
+func (l *line) awaited(ctx context.Context) bool {
+	if answer := l.g.o.Recovery.Answer; l.g.clock.now().Before(l.g.started.Add(answer)) {
+		left, err := l.leftBehind(ctx)
+		if err != nil {
+			l.log.Warn("no step of recovery: the store does not say what is still to be answered", "err", err)
+			return true
+		}
+		until := time.Now().Add(left.Add(answer).Sub(l.g.clock.now()))
+		if !left.IsZero() && until.After(l.ladder.answer) {
+			l.ladder.answer = until
+		}
+	}
+	if !time.Now().Before(l.ladder.answer) {
+		return false
+	}
+	l.log.Debug("no step before a submission can no longer be answered", "until", l.ladder.answer)
+	return true
+}
+
+// leftBehind is when the SIM last submitted what an earlier run heard nothing
+// of, zero for never. A modem that is silent since the start does not say what
+// SIM it has: it is taken to have the one it had.
+func (l *line) leftBehind(ctx context.Context) (at time.Time, err error) {
+	err = l.g.st.View(ctx, func(tx store.Tx) error {
+		sims := []string{l.sim()}
+		known, err := tx.Line(l.o.Name)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return err
+		case known.ICCID != "":
+			sims = append(sims, known.ICCID)
+		}
+		for _, sim := range sims {
+			open, err := tx.OpenIntents(sim, l.g.started.Add(-l.g.o.Recovery.Answer))
+			if err != nil {
+				return err
+			}
+			for _, i := range open {
+				if i.SubmittedAt.Before(l.g.started) && i.SubmittedAt.After(at) {
+					at = i.SubmittedAt
+				}
+			}
+		}
+		return nil
+	})
+	return at, err
 }
 
 // obey does what was asked for. A session of its own follows in any case.

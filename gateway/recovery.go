@@ -123,7 +123,7 @@ func (l *line) rescue(ctx context.Context, err error, lasted time.Duration) bool
 		l.forgive() // another plug is another modem, or a fresh one
 		return false
 	}
-	if l.orderDue() {
+	if l.orderDue(ctx) {
 		return l.obey(ctx)
 	}
 	if !r.since.IsZero() && time.Since(r.since) > l.g.o.Recovery.Well {
@@ -133,7 +133,7 @@ func (l *line) rescue(ctx context.Context, err error, lasted time.Duration) bool
 	r.bySend = false
 	switch {
 	case errors.Is(err, errMute):
-		return l.climb(ctx, CauseMute)
+		return !l.awaited(ctx) && l.climb(ctx, CauseMute)
 	case !silent(err), bySend:
 		return false
 	}
@@ -148,11 +148,7 @@ func (l *line) rescue(ctx context.Context, err error, lasted time.Duration) bool
 	if r.strikes < l.strikesLeft() {
 		return false
 	}
-	if time.Now().Before(r.answer) { // opening it is all that does not disturb it
-		l.log.Debug("no step before a submission can no longer be answered", "until", r.answer)
-		return false
-	}
-	return l.climb(ctx, CauseSilent)
+	return !l.awaited(ctx) && l.climb(ctx, CauseSilent)
 }
 
 // opened notes that a session has begun.

@@ -324,3 +324,36 @@ func TestBadNumberAfterALadderInVain(t *testing.T) {
 		t.Errorf("the ladder went on: %q", story)
 	}
 }
+
+// What an earlier run submitted may still be answered too.
+func TestNoResetAfterARestartWhileAnAnswerIsPossible(t *testing.T) {
+	s := &means{usb: nothing}
+	r := ladderRig(t, s, "generic", func(o *gateway.Options) { o.Recovery.Strikes = 1 })
+	r.net.Modems()[0].OnPoint(func(o sim.Occasion) {
+		if o.Point == sim.PointBody {
+			o.Modem.Inject(sim.Fault{Kind: sim.FaultHang})
+		}
+	})
+	m := r.post(gateway.NewMessage{To: alice, Text: "in the air"})
+	r.await(m.ID, "sending", "unknown")
+	r.restart()
+	failed := func() bool {
+		l, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && l.Restarts > 2
+	}
+	r.until("it was opened in vain", failed)
+	if _, err := r.g.ResetLine(t.Context(), admin, "modem0", "usb"); err != nil {
+		t.Fatal(err)
+	}
+	l, _ := r.g.Line(t.Context(), admin, "modem0")
+	r.until("it was opened once more", func() bool {
+		now, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && now.Restarts > l.Restarts
+	})
+	if s.usbs.Load() > 0 {
+		t.Error("the modem was reset while its answer was possible")
+	}
+	r.pass(200 * time.Second)
+	r.restart()
+	r.until("it is reset", func() bool { return s.usbs.Load() > 0 })
+}
