@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -16,6 +18,11 @@ const reportWindow = maxTTL + 24*time.Hour
 
 // reportSkew is how far ahead of ours the service centre's clock may be.
 const reportSkew = 10 * time.Minute
+
+// reportDoubt is how much nearer to the stamp of a report one of two parts must
+// have been submitted to be told from the other: a submission takes seconds,
+// and clocks differ.
+const reportDoubt = time.Minute
 
 // reportKeep is how long a report that matches nothing is kept.
 const reportKeep = 24 * time.Hour
@@ -50,37 +57,64 @@ func (l *line) report(tx store.Tx, r *driver.StatusReport) error {
 	return tx.AddReport(kept)
 }
 
-// match finds the part that a report is about: by SIM, reference, recipient
-// and time; else, for a part whose reference the modem never told, by
-// recipient and time if it is the only one that fits.
+// match finds the part that a report is about, among those of the SIM to its
+// recipient that were submitted about when it says.
 func (g *Gateway) match(tx store.Tx, r store.Report) (bool, error) {
 	from, to := r.ReceivedAt.Add(-reportWindow), r.ReceivedAt // our own clock never goes back
-	if !r.SentAt.IsZero() && r.SentAt.After(from) && r.SentAt.Before(to.Add(reportSkew)) {
-		from = r.SentAt.Add(-24 * time.Hour) // the service centre's clock and zone are not ours
+	stamp := r.SentAt
+	if stamp.After(from) && stamp.Before(to.Add(reportSkew)) {
+		from = stamp.Add(-24 * time.Hour) // the service centre's clock and zone are not ours
+	} else {
+		stamp = time.Time{}
 	}
-	refs, err := tx.PartsByReference(r.ICCID, r.MR, from, to)
-	if err != nil {
-		return false, err
-	}
-	for _, p := range refs {
-		if phone.SameTail(p.To, r.Recipient) {
-			return true, g.applyReport(tx, p, r)
+	var found [2][]store.PartRef // with the reference of the report, and those whose reference the modem never told
+	for i, mr := range []int{r.MR, -1} {
+		parts, err := tx.PartsByReference(r.ICCID, mr, from, to)
+		if err != nil {
+			return false, err
 		}
+		found[i] = slices.DeleteFunc(parts, func(p store.PartRef) bool { return !phone.SameTail(p.To, r.Recipient) })
 	}
-	open, err := tx.PartsByReference(r.ICCID, -1, from, to)
-	if err != nil {
-		return false, err
-	}
-	var fits []store.PartRef
-	for _, p := range open {
-		if phone.SameTail(p.To, r.Recipient) {
-			fits = append(fits, p)
-		}
-	}
-	if len(fits) != 1 {
+	p := subject(found[0], found[1], stamp)
+	if p == nil {
 		return false, nil
 	}
-	return true, g.applyReport(tx, fits[0], r)
+	return true, g.applyReport(tx, *p, r)
+}
+
+// subject chooses the part that a report is about, nil when there is doubt.
+// A reference is no proof: a modem that was reset starts again with the first,
+// so one told long ago can be that of a part whose reference got lost. The
+// service centre stamps a submission when it gets it, so the part submitted
+// nearest to the stamp is meant, if that is clear: a zone that is wrong, too,
+// puts a stamp near another. Without a usable stamp the newest is the likeliest.
+func subject(known, open []store.PartRef, stamp time.Time) *store.PartRef {
+	if len(known) == 0 {
+		if len(open) == 1 {
+			return &open[0]
+		}
+		return nil
+	}
+	off := func(p store.PartRef) time.Duration {
+		if stamp.IsZero() {
+			return -time.Duration(p.Part.SubmittedAt.UnixNano())
+		}
+		return stamp.Sub(p.Part.SubmittedAt).Abs()
+	}
+	nearer := func(a, b store.PartRef) int { return cmp.Compare(off(a), off(b)) }
+	slices.SortStableFunc(known, nearer)
+	slices.SortStableFunc(open, nearer)
+	lead := time.Duration(0) // of the one without a reference
+	if len(open) > 0 {
+		lead = off(known[0]) - off(open[0])
+	}
+	switch {
+	case lead <= reportDoubt && (len(known) == 1 || off(known[1])-off(known[0]) > reportDoubt):
+		return &known[0]
+	case lead > reportSkew && len(open) == 1 && !stamp.IsZero() && off(open[0]) <= reportDoubt:
+		return &open[0]
+	}
+	return nil
 }
 
 // applyReport writes what a report says of a part, 3GPP TS 23.040 §9.2.3.15.

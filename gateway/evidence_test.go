@@ -206,3 +206,64 @@ func TestLateAnswerOfOneGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// A modem that was reset gives its references again: the stamp of a report
+// tells a message of long ago from one whose answer was lost.
+func TestReportUnderAReferenceGivenTwice(t *testing.T) {
+	for name, c := range map[string]struct {
+		apart, stamp  time.Duration // of the second message and of the report, from the first message
+		first, second gateway.State
+		answered      bool // the second is, with the same reference
+	}{
+		"of the lost one":                 {3 * time.Hour, 3*time.Hour + time.Second, store.Sent, store.Delivered, false},
+		"of the first":                    {3 * time.Hour, time.Second, store.Delivered, store.Unknown, false},
+		"of the first, just before":       {20 * time.Second, time.Second, store.Delivered, store.Unknown, false},
+		"of the first, clocks differ":     {20 * time.Second, 30 * time.Second, store.Delivered, store.Unknown, false},
+		"between the two":                 {8 * time.Minute, 6 * time.Minute, store.Sent, store.Unknown, false},
+		"of a zone that is none of both":  {3 * time.Hour, 2 * time.Hour, store.Sent, store.Unknown, false},
+		"with the clock of another month": {3 * time.Hour, 700 * time.Hour, store.Sent, store.Unknown, false},
+		"of the first of two answered":    {3 * time.Hour, time.Second, store.Delivered, store.Sent, true},
+		"of the second of two answered":   {3 * time.Hour, 3*time.Hour + time.Second, store.Sent, store.Delivered, true},
+		"between two answered":            {3 * time.Hour, 90 * time.Minute, store.Sent, store.Sent, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil, nil)
+			modem := r.net.Modems()[0]
+			modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
+			modem.Inject(sim.Fault{Kind: sim.FaultReference, Code: 1})
+			began := r.now()
+			first := r.post(gateway.NewMessage{To: alice, Text: "the phone is off"})
+			r.until("the first is sent", func() bool { return r.stateOf(first.ID) == store.Sent })
+			r.pass(c.apart)
+			l, err := r.g.Line(t.Context(), admin, "modem0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = r.st.Update(t.Context(), "test", func(tx store.Tx) error {
+				return tx.AddReport(store.Report{Line: "modem0", ICCID: l.ICCID, MR: 1, Recipient: alice, SentAt: began.Add(c.stamp), ReceivedAt: r.now().Add(time.Minute)})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.answered {
+				modem.Inject(sim.Fault{Kind: sim.FaultReference, Code: 1})
+			} else {
+				silence(modem)
+			}
+			second := r.post(gateway.NewMessage{To: alice, Text: "after a reset"})
+			r.until("the second is out", func() bool { s := r.stateOf(second.ID); return s != store.Queued && s != store.Sending })
+			if one, two := r.stateOf(first.ID), r.stateOf(second.ID); one != c.first || two != c.second {
+				t.Errorf("the first is %s, want %s; the second %s, want %s", one, c.first, two, c.second)
+			}
+		})
+	}
+}
+
+func (r *rig) stateOf(id string) gateway.State {
+	r.t.Helper()
+	v, err := r.g.Message(r.t.Context(), admin, id, gateway.Wait{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return v.State
+}
