@@ -101,7 +101,7 @@ func (p *port) open(o Options) error {
 		return err
 	}
 	if err != nil {
-		o.Log.Warn("no lock file for port, other programs may open it", "port", p.name, "err", err)
+		warnUnlocked(o, p.name, err)
 	}
 	if p.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return fmt.Errorf("open %s: eventfd: %w", p.name, err)
@@ -144,6 +144,27 @@ func closeOnExec() error {
 		}
 	}
 	return nil
+}
+
+// unlocked are the ports, by name, of which it was said that they have no lock
+// file: that lasts, and a port is opened again and again.
+var unlocked sync.Map
+
+// warnUnlocked says once for each port that it has no lock file, and how to
+// make room for one that another user left.
+func warnUnlocked(o Options, name string, err error) {
+	if _, told := unlocked.LoadOrStore(name, true); told {
+		return
+	}
+	args := []any{"port", name, "err", err}
+	path := lockPath(o.LockDir, name)
+	if info, statErr := os.Lstat(path); statErr == nil {
+		args = append(args, "file", path, "do", "sudo rm "+path)
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			args = append(args, "owner_uid", st.Uid)
+		}
+	}
+	o.Log.Warn("no lock file for port, other programs may open it", args...)
 }
 
 // foreign refuses a port that another program uses in its own way: under the

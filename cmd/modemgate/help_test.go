@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/modemgate/modemgate/driver/sim"
 )
@@ -88,5 +89,13 @@ func TestSecondSignalSaysWhatItDoes(t *testing.T) {
 	signals <- syscall.SIGINT
 	if c := <-code; c != exitFailed || !strings.Contains(said.String(), "stopped at once") {
 		t.Errorf("exit %d: %s", c, &said)
+	}
+}
+
+func TestLogWritesDurationsInWords(t *testing.T) {
+	var out bytes.Buffer
+	newLog(&out, "info").Info("x", "wait", time.Minute)
+	if !strings.Contains(out.String(), `"wait":"1m0s"`) {
+		t.Errorf("got %s", &out)
 	}
 }

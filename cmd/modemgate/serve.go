@@ -119,7 +119,7 @@ func flagged(args []string, name string) bool {
 
 // newLog writes text to a terminal and JSON elsewhere.
 func newLog(w io.Writer, level string) *slog.Logger {
-	o := &slog.HandlerOptions{}
+	o := &slog.HandlerOptions{ReplaceAttr: durationsInWords}
 	var l slog.Level
 	if l.UnmarshalText([]byte(level)) == nil {
 		o.Level = l
@@ -136,4 +136,13 @@ func newFlags(name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	return f
+}
+
+// durationsInWords writes a duration as "1m0s", also in JSON, where it would
+// be a number of nanoseconds.
+func durationsInWords(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
