@@ -205,8 +205,9 @@ func (g *Gateway) ReleaseQueue(ctx context.Context, r Request) (int, error) {
 }
 
 // AfterRestore prepares a restored store for its first start: what was queued
-// is held, pending OTPs are canceled, and the keys that live again are listed,
-// since they may have been revoked after the backup.
+// is held, pending OTPs are canceled, the keys that live again are listed,
+// since they may have been revoked after the backup, and the records of PINs
+// count as incomplete.
 func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int, keys []string, err error) {
 	err = st.Update(ctx, "after-restore", func(tx store.Tx) error {
 		held, keys = 0, nil
@@ -214,6 +215,9 @@ func AfterRestore(ctx context.Context, st store.Store, now time.Time) (held int,
 			return err
 		}
 		if err := settleRestored(tx, now); err != nil {
+			return err
+		}
+		if err := tx.PutSetting(pinsRestored, now.UTC().Format(time.RFC3339Nano)); err != nil {
 			return err
 		}
 		if held, err = tx.HoldQueue(); err != nil {

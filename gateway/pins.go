@@ -39,6 +39,7 @@ var (
 	errPINRefusedBefore = errors.New("this SIM has refused this PIN before, and it is never tried twice")
 	errPINOpen          = errors.New("this PIN was entered before and nobody saw whether this SIM took it, so it is not tried again")
 	errPINDoubt         = errors.New("a SIM in this modem, which may be this one, did not take this PIN before, and it is never tried twice")
+	errPINRestored      = errors.New("the records are from a backup, and the SIM does not say that all its tries are left")
 	errPINBlind         = errors.New("the modem does not say how many tries are left, and another PIN has failed on this SIM")
 )
 
@@ -57,7 +58,15 @@ type triedPIN struct {
 	State pinState `json:"state"`
 	Once  bool     `json:"unlocked_before"` // it has unlocked this SIM at least once
 	Left  int      `json:"left"`
+	Since string   `json:"restored,omitempty"` // the restore before it, as in pinsRestored
 }
+
+// pinsRestored names the setting that tells when the records were restored: they
+// lack what was tried after the backup.
+const pinsRestored = "pins-restored"
+
+// allTries is how many tries of its PIN a SIM has when none has failed.
+const allTries = 3
 
 // Claim implements [driver.PINGuard]. A PIN that has unlocked the SIM before
 // is entered at each power-up; if its last try had no end that anybody saw,
@@ -72,6 +81,8 @@ func (p *PINs) Claim(ctx context.Context, try driver.PINTry) error {
 			return known, errPINOpen
 		case r.maybe.failed(r.pin):
 			return known, errPINDoubt
+		case !r.complete() && try.Left < allTries:
+			return known, errPINRestored
 		case !before && try.Left < 0 && (r.own.failed("") || r.maybe.failed("")):
 			return known, errPINBlind
 		}
@@ -121,6 +132,18 @@ type pinRecords struct {
 	key   string  // of the PIN in own
 	maybe pinBook // of the modem's other SIMs, which may be this one
 	pin   string  // of the PIN in maybe
+	since string  // when all of them were restored, "" for never
+}
+
+// complete says whether nothing was tried on the SIM since a backup that is not
+// on record: nothing was restored, or the SIM had all its tries after that.
+func (r pinRecords) complete() bool {
+	for _, t := range r.own {
+		if t.Since == r.since {
+			return true
+		}
+	}
+	return r.since == ""
 }
 
 // change is one durable change of what was tried on a SIM and in its modem.
@@ -139,10 +162,14 @@ func (p *PINs) change(ctx context.Context, try driver.PINTry, fn func(pinRecords
 				return err
 			}
 		}
+		if r.since, err = tx.Setting(pinsRestored); err != nil {
+			return err
+		}
 		t, err := fn(r)
 		if err != nil {
 			return err
 		}
+		t.Since = r.since
 		if sim == "" {
 			inModem[pin] = t
 			return writePINs(tx, p.book(modem), inModem)
@@ -241,6 +268,8 @@ func simDetail(e *driver.SIMError) string {
 	case errors.Is(e, errPINDoubt):
 		return "the PIN in pin_file was tried before on a SIM in this modem that may be this one, and was not right or nobody saw whether it was" + left +
 			": put the right PIN into that file; if it is right, change it in a phone and put the new one there, or switch the PIN off"
+	case errors.Is(e, errPINRestored):
+		return "the PIN is not entered" + left + ": " + errPINRestored.Error() + ": enter it in a phone, which gives the tries back, or switch it off there"
 	case errors.Is(e, errPINBlind), errors.Is(e, driver.ErrPINNobody):
 		return fmt.Sprintf("the PIN is not entered: %s: switch it off in a phone", e.Err)
 	}

@@ -246,6 +246,46 @@ func TestPINRecordsOfSIMsInAModem(t *testing.T) {
 	}
 }
 
+// A backup does not know what was tried after it: a PIN is entered only on a SIM
+// that says that no try has failed.
+func TestPINRecordsFromABackup(t *testing.T) {
+	r := newRig(t, nil, nil)
+	secrets, err := gateway.LoadSecrets(r.dir, store.FileName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pins := gateway.NewPINs(r.st, secrets)
+	const iccid = "8999900000000000014"
+	claim := func(step, iccid, pin string, left int, want bool) {
+		t.Helper()
+		try := driver.PINTry{SIM: iccid, IMEI: "350000000000006", PIN: pin, Left: left}
+		err := pins.Claim(t.Context(), try)
+		if (err == nil) != want {
+			t.Errorf("%s: %v", step, err)
+		}
+		if err == nil {
+			if err := pins.Settle(t.Context(), try, pin == "1111"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	claim("before", iccid, "1111", -1, true)
+	claim("before", "", "1111", -1, true)
+	for n := range 2 {
+		if _, _, err := gateway.AfterRestore(t.Context(), r.st, time.Now().Add(time.Duration(n)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		claim("nobody counts", iccid, "1111", -1, false)
+		claim("nobody counts, unknown SIM", "", "1111", -1, false)
+		claim("a try is gone", iccid, "1111", 2, false)
+		claim("all are left", iccid, "1111", 3, true)
+		claim("and from then on", iccid, "1111", 2, true)
+		claim("another SIM", "8999900000000000022", "3333", 2, false)
+	}
+	claim("wrong", iccid, "2222", 3, true)
+	claim("put right", iccid, "1111", 2, true)
+}
+
 // impatient waits a second for a SIM that is busy.
 func impatient(o *gateway.Options) {
 	for i := range o.Lines {
