@@ -71,6 +71,7 @@ type Phones interface {
 type LineOptions struct {
 	Name      string
 	Port      string
+	ICCID     string   // the SIM that the line is for; "": whichever is in its modem
 	Number    string   // MSISDN when the SIM does not know it
 	Labels    []string // further names, which it may share with other lines
 	PerMinute int      // SMS parts: the size of its bucket and what it gets in a minute
@@ -211,6 +212,7 @@ type Gateway struct {
 	sweeper   heart
 	erasing   chan struct{} // asks for a checkpoint
 	adopting  sync.Mutex    // one SIM after the other
+	adopted   atomic.Pointer[[]adopted]
 	pausing   sync.Mutex    // store and memory agree on who is paused
 }
 
@@ -239,9 +241,6 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 	g.fleet.now.Store(&roster{})
 	for _, lo := range o.Lines {
 		g.fleet.join(newLine(g, lo))
-	}
-	if err := g.loadAdopted(ctx); err != nil {
-		return nil, err
 	}
 	if err := g.loadLines(ctx); err != nil {
 		return nil, err

@@ -37,16 +37,18 @@ type upkeepState struct {
 	SentAt   time.Time     `json:"sent_at"`   // the SIM sent something
 	TextedAt time.Time     `json:"texted_at"` // it was let to text itself
 	Message  string        `json:"message"`   // that text, until it ended
+	Refused  string        `json:"refused"`   // why the last could not be queued
 }
 
 const (
-	upkeepEvery   = time.Minute
-	balanceRetry  = time.Hour
-	balanceWait   = 45 * time.Second
-	noteSentEvery = time.Hour
-	keepAliveTTL  = 24 * time.Hour
-	keepAliveText = "modemgate keeps this SIM alive"
-	settingUpkeep = "upkeep:" // + line
+	upkeepEvery    = time.Minute
+	balanceRetry   = time.Hour
+	balanceWait    = 45 * time.Second
+	noteSentEvery  = time.Hour
+	keepAliveRetry = time.Hour
+	keepAliveTTL   = 24 * time.Hour
+	keepAliveText  = "modemgate keeps this SIM alive"
+	settingUpkeep  = "upkeep:" // + line
 )
 
 // upkeep asks for credits and lets SIMs that send too rarely text themselves.
@@ -88,29 +90,55 @@ func (l *line) careFor(ctx context.Context) error {
 	if sent := time.Unix(0, l.sentAt.Load()); l.sentAt.Load() != 0 && sent.Sub(s.SentAt) > noteSentEvery {
 		s.SentAt = sent
 	}
-	var tell []upkeepEvent
 	if l.o.Balance != nil && !now.Before(s.AskAt) {
-		tell = append(tell, l.askBalance(ctx, &s, now)...)
+		tell := l.askBalance(ctx, &s, now)
 		if ctx.Err() != nil {
 			return nil
 		}
-	}
-	if l.o.KeepAlive > 0 {
-		more, err := l.keepAlive(ctx, &s, now)
-		if err != nil {
-			return err
-		}
-		tell = append(tell, more...)
-	}
-	if s != before {
+		// By itself: the question costs, so nothing else may undo that it was asked.
 		if err := l.writeUpkeep(ctx, s, tell, now); err != nil {
 			return err
 		}
+		before = s
 	}
 	l.mu.Lock()
 	l.balance = s.Balance
 	l.mu.Unlock()
-	return nil
+	var tell []upkeepEvent
+	if l.o.KeepAlive > 0 {
+		if tell, err = l.keepAlive(ctx, &s, now); err != nil {
+			return err
+		}
+	}
+	if s == before {
+		return nil
+	}
+	err = l.writeUpkeep(ctx, s, tell, now)
+	if why, ok := notQueued(err); ok {
+		return l.putOff(ctx, s, tell[:len(tell)-1], why, now)
+	}
+	return err
+}
+
+// putOff notes that the text of the line to itself was not accepted, tells it
+// unless the last one met the same, and has it tried again soon.
+func (l *line) putOff(ctx context.Context, s upkeepState, tell []upkeepEvent, why string, now time.Time) error {
+	if why != s.Refused {
+		l.log.Warn("the SIM could not be kept alive: its text to itself was refused", "why", why)
+		tell = append(tell, upkeepEvent{event: "keep-alive-failed", detail: why})
+	}
+	s.Refused, s.TextedAt = why, now.Add(min(keepAliveRetry, l.o.KeepAlive)-l.o.KeepAlive)
+	return l.writeUpkeep(ctx, s, tell, now)
+}
+
+// notQueued is why a message of a line to itself is not accepted. A full disk is
+// no refusal: it is waited for.
+func notQueued(err error) (why string, ok bool) {
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Code == StorageFull {
+		return "", false
+	}
+	return refused.Detail, true
 }
 
 func (l *line) readUpkeep(ctx context.Context) (s upkeepState, err error) {
@@ -139,7 +167,9 @@ func (l *line) writeUpkeep(ctx context.Context, s upkeepState, tell []upkeepEven
 				if err != nil {
 					return err
 				}
-				if s.Message = id; refused == "" {
+				s.Message = id
+				if refused == "" {
+					s.Refused = ""
 					continue
 				}
 				e = upkeepEvent{event: "keep-alive-failed", detail: refused}
@@ -260,7 +290,7 @@ func parseAmount(s string) (float64, bool) {
 }
 
 // keepAlive lets a SIM that has sent nothing for long text its own number, and
-// tells what became of that.
+// tells what became of that; the text is the last it gives.
 func (l *line) keepAlive(ctx context.Context, s *upkeepState, now time.Time) ([]upkeepEvent, error) {
 	var out []upkeepEvent
 	if s.Message != "" {

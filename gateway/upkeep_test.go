@@ -192,3 +192,27 @@ func TestSIMIsKeptAliveOnlyWhereAllowed(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedKeepAliveAsksForNoCreditAgain has a text that the limit of the
+// month refuses fall due with a question for the credit: it is asked once.
+func TestRefusedKeepAliveAsksForNoCreditAgain(t *testing.T) {
+	r := newRig(t, func(o *gateway.Options) {
+		balance("*100#", `balance is ([0-9.]+)`, 1)(o)
+		o.Lines[0].KeepAlive, o.Lines[0].PerMonth = time.Hour, 1
+	}, nil)
+	r.until("the credit is known", func() bool { return !r.credit().At.IsZero() })
+	now := time.Now().UTC()
+	r.pass(time.Date(now.Year(), now.Month()+1, 3, 0, 0, 0, 0, time.UTC).Sub(now)) // the month is the same from here on
+	r.until("it texts itself and asks", func() bool { return len(r.events("keep-alive")) == 1 && r.asked() == 2 })
+	r.pass(25 * time.Hour)
+	r.until("the refusal is told", func() bool { return len(r.events("keep-alive-failed")) > 0 })
+	time.Sleep(50 * time.Millisecond) // ten rounds
+	r.pass(2 * time.Hour)
+	time.Sleep(50 * time.Millisecond)
+	if n := r.asked(); n != 3 {
+		t.Errorf("asked %d times, want 3", n)
+	}
+	if e := r.events("keep-alive-failed"); len(e) != 1 || !strings.Contains(e[0], "per_month") {
+		t.Errorf("events %v", e)
+	}
+}
