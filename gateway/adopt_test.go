@@ -212,3 +212,54 @@ func TestNoTextGoesToAnotherSIM(t *testing.T) {
 		t.Errorf("%d were submitted", n)
 	}
 }
+
+// TestAdoptedSIMThatIsListedUnderANameIsThatLine writes the SIM of an adopted
+// line, or the modem with it, into the configuration: what is queued for the
+// adopted line goes by the new one, and nothing is wrong.
+func TestAdoptedSIMThatIsListedUnderANameIsThatLine(t *testing.T) {
+	for by, named := range map[string]bool{"iccid": true, "port": false} {
+		t.Run(by, func(t *testing.T) {
+			r := adopting(t, 2)
+			modem := r.net.Modems()[1]
+			name := "m-" + modem.ICCID()[len(modem.ICCID())-6:]
+			r.adopt(modem.ICCID(), name)
+			r.lineState(name, "up")
+			modem.Unplug()
+			r.lineState(name, "absent")
+			waiting := r.post(gateway.NewMessage{To: "+999111111", Text: "queued for the adopted one", Via: []string{name}})
+			r.halt()
+			modem.Plug()
+			before := r.tune
+			r.tune = func(o *gateway.Options) {
+				front := o.Lines[1]
+				before(o)
+				if front.Name = "front"; named {
+					front.ICCID = modem.ICCID()
+				}
+				o.Lines = append(o.Lines, front)
+				adopt := o.Adopt
+				o.Adopt = func(name, iccid string) gateway.LineOptions {
+					lo := adopt(name, iccid)
+					lo.Open = func(context.Context) (gateway.Modem, error) {
+						return nil, fmt.Errorf("%w: the SIM is in the modem of line front", driver.ErrNoPort)
+					}
+					return lo
+				}
+			}
+			r.start()
+			r.await(waiting.ID, store.Sent, store.Delivered)
+			later := r.post(gateway.NewMessage{To: "+999111111", Text: "by the old name", Via: []string{name}})
+			r.await(later.ID, store.Sent, store.Delivered)
+			for range 2 {
+				r.lineState("modem0", "up")
+				r.lineState("front", "up")
+				s, err := r.g.Status(t.Context(), admin)
+				if err != nil || !s.Healthy || len(s.Lines) != 2 {
+					t.Errorf("healthy %v with %d lines, problems %q, %v", s.Healthy, len(s.Lines), s.Problems, err)
+				}
+				r.adopt(modem.ICCID(), "front")
+				r.restart()
+			}
+		})
+	}
+}

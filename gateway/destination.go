@@ -123,10 +123,14 @@ func (g *Gateway) chosen(number string) []string {
 	return nil
 }
 
-// named lists the lines that have a name or a label.
+// named lists the lines that have a name or a label. The name of an adopted
+// line is that of the configured one which has its SIM now.
 func (g *Gateway) named(name string) []string {
 	if g.lineNamed(name) != nil {
 		return []string{name}
+	}
+	if l := g.heir(name); l != nil {
+		return []string{l.o.Name}
 	}
 	var out []string
 	for _, l := range g.lines() {

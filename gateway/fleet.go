@@ -71,6 +71,24 @@ func (f *fleet) join(l *line) {
 	}
 }
 
+// leave takes a line out for good; what it does ends.
+func (f *fleet) leave(l *line) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old := f.now.Load()
+	if old.byName[l.o.Name] != l {
+		return
+	}
+	fresh := &roster{byName: map[string]*line{}}
+	for _, o := range old.lines {
+		if o != l {
+			fresh.lines, fresh.byName[o.o.Name] = append(fresh.lines, o), o
+		}
+	}
+	f.now.Store(fresh)
+	close(l.quit)
+}
+
 // start lets every line work, also those that join later.
 func (f *fleet) start(work func(l *line)) {
 	f.mu.Lock()
@@ -88,15 +106,27 @@ func (f *fleet) stop() {
 	f.work = func(*line) {}
 }
 
-// loadLines reads what survives a restart: pauses and the SIM last seen.
+// loadLines reads what survives a restart: pauses, the SIM last seen, and the
+// lines of adopted SIMs.
 func (g *Gateway) loadLines(ctx context.Context) error {
 	return g.st.View(ctx, func(tx store.Tx) error {
 		known, err := tx.ListLines()
-		for _, k := range known {
-			if l := g.lineNamed(k.Name); l != nil {
-				l.state.Paused, l.state.ICCID, l.state.IMEI = k.Paused, k.ICCID, k.IMEI
-			}
+		if err != nil {
+			return err
 		}
-		return err
+		g.recall(known)
+		if err := g.loadAdopted(tx); err != nil {
+			return err
+		}
+		g.recall(known)
+		return nil
 	})
+}
+
+func (g *Gateway) recall(known []*store.Line) {
+	for _, k := range known {
+		if l := g.lineNamed(k.Name); l != nil {
+			l.state.Paused, l.state.ICCID, l.state.IMEI = k.Paused, k.ICCID, k.IMEI
+		}
+	}
 }

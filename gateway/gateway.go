@@ -20,6 +20,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -213,7 +214,7 @@ type Gateway struct {
 	erasing   chan struct{} // asks for a checkpoint
 	adopting  sync.Mutex    // one SIM after the other
 	adopted   atomic.Pointer[[]adopted]
-	pausing   sync.Mutex    // store and memory agree on who is paused
+	pausing   sync.Mutex // store and memory agree on who is paused
 }
 
 // New checks the store against the secrets and prepares the gateway. It

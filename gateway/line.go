@@ -52,6 +52,7 @@ type line struct {
 	probe   atomic.Pointer[probe]    // to be sent when nothing else is
 	order   atomic.Pointer[[]string] // steps of recovery of which one was asked for
 	ordered chan struct{}            // wakes a line that waits for its modem
+	quit    chan struct{}            // closed when it leaves the fleet
 
 	ussd ussdSession
 	call callWatch
@@ -79,7 +80,7 @@ type blockade struct {
 }
 
 func newLine(g *Gateway, o LineOptions) *line {
-	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1), memories: map[string]*memory{}, passed: passed{}}
+	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1), quit: make(chan struct{}), memories: map[string]*memory{}, passed: passed{}}
 	l.quota.o, l.quota.cheapest = o, cheapest(g.o.Costs)
 	l.heart.beat()
 	l.state = LineStatus{Name: o.Name, State: "starting", Detail: "the modem is being opened and set up", Since: g.started, Simulated: o.Simulated, Port: o.Port, Number: o.Number}
@@ -108,8 +109,17 @@ func (l *line) poke() {
 }
 
 // keep opens the modem, serves it until it goes, and opens it again. It is
-// the only restart loop and returns only when ctx ends.
+// the only restart loop and returns only when ctx ends or the line leaves.
 func (l *line) keep(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-l.quit:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
 	defer l.g.watch.wake(topicQueue, l.wake)()
 	for n := 0; ; n++ {
 		began := time.Now()
@@ -164,6 +174,9 @@ func (l *line) session(ctx context.Context) (err error) {
 	l.sure = time.Now()
 	l.opened()
 	defer l.hold(m)()
+	if err := l.g.succeed(ctx, l); err != nil {
+		return err
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { l.listen(ctx, m) })
 	defer wg.Wait()

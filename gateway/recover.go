@@ -52,27 +52,32 @@ func (g *Gateway) lookBack(ctx context.Context) error {
 		if err := g.grant(tx, store.Unknown); err != nil {
 			return err
 		}
-		routes, err := tx.QueueRoutes()
-		if err != nil {
-			return err
-		}
-		for _, r := range routes {
-			g.noteRoute(r)
-		}
-		if !slices.ContainsFunc(routes, g.broken) {
-			return nil
-		}
-		queued, err := tx.InState(store.Queued)
-		if err != nil {
-			return err
-		}
-		for _, id := range queued {
-			if err := g.reroute(tx, id); err != nil {
-				return err
-			}
-		}
-		return nil
+		return g.rerouteAll(tx)
 	})
+}
+
+// rerouteAll routes anew what is queued for lines that are no more.
+func (g *Gateway) rerouteAll(tx store.Tx) error {
+	routes, err := tx.QueueRoutes()
+	if err != nil {
+		return err
+	}
+	for _, r := range routes {
+		g.noteRoute(r)
+	}
+	if !slices.ContainsFunc(routes, g.broken) {
+		return nil
+	}
+	queued, err := tx.InState(store.Queued)
+	if err != nil {
+		return err
+	}
+	for _, id := range queued {
+		if err := g.reroute(tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // grant gives all that wait in a state the grace of a start.
@@ -93,15 +98,18 @@ func (g *Gateway) grant(tx store.Tx, s State) error {
 // broken says whether a route names a line that is not configured.
 func (g *Gateway) broken(route string) bool { return routeOf(g.configured(route)) != route }
 
-// configured lists the lines of a route that exist.
+// configured lists the lines of a route that exist, or have the SIM of one that
+// did.
 func (g *Gateway) configured(route string) []string {
 	var left []string
 	for name := range strings.SplitSeq(route, ",") {
 		if g.lineNamed(name) != nil {
 			left = append(left, name)
+		} else if l := g.heir(name); l != nil {
+			left = append(left, l.o.Name)
 		}
 	}
-	return left
+	return dedupe(left)
 }
 
 func (g *Gateway) recoverMessage(tx store.Tx, id string) error {

@@ -238,7 +238,7 @@ func (a *app) openLines(tune func(*sim.Options)) ([]gateway.LineOptions, gateway
 func (a *app) line(l configs.Line, locks string) gateway.LineOptions {
 	log, trace := a.log.With("line", l.Name), new(driver.Trace)
 	return gateway.LineOptions{
-		Name: l.Name, Port: l.Port, Number: l.Number, Labels: l.Labels,
+		Name: l.Name, Port: l.Port, ICCID: l.ICCID, Number: l.Number, Labels: l.Labels,
 		PerMinute: l.Limits.PerMinute, PerDay: l.Limits.PerDay, PerMonth: orZero(l.Limits.PerMonth), CostPerMonth: orZero(l.Limits.CostPerMonth),
 		Trace: trace, AcceptCalls: a.cfg.Modems.Calls == configs.CallsIgnore,
 		Balance: balanceOf(l.Balance), KeepAlive: time.Duration(l.KeepAlive),
