@@ -163,7 +163,7 @@ func TestOneDaemonPerDataDir(t *testing.T) {
 	first := launch(t, env, "serve")
 	first.says("modemgate is ready")
 	code, out := launch(t, env, "serve").exits()
-	if code == exitOK || !strings.Contains(out, "used by another modemgate") || !strings.Contains(out, fmt.Sprint(first.cmd.Process.Pid)) {
+	if code == exitOK || !strings.Contains(out, "runs with this data_dir already") || !strings.Contains(out, fmt.Sprint(first.cmd.Process.Pid)) {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	_ = first.cmd.Process.Signal(syscall.SIGTERM)

@@ -28,7 +28,7 @@ func TestATWithoutADaemon(t *testing.T) {
 	}
 	env := []string{"MODEMGATE_CONFIG=" + file}
 	r := modemgate(t, env, "", "at", "front", "AT+CGSN", "AT+CPIN?")
-	if r.code != exitFailed || !strings.Contains(r.out, m.IMEI()+"\nOK\n") || !strings.Contains(r.out, "ERROR cme-10: there is no SIM in the modem") {
+	if r.code != exitFailed || !strings.Contains(r.out, m.IMEI()+"\nOK\n") || !strings.Contains(r.out, "+CME ERROR: 10 (there is no SIM in the modem)") {
 		t.Errorf("exit %d, out %s, err %s", r.code, r.out, r.err)
 	}
 	if r := modemgate(t, env, "", "at", "--json", "front", "AT"); r.code != exitOK || r.out != `{"lines":[],"result":"OK"}`+"\n" {

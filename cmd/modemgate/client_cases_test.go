@@ -105,7 +105,7 @@ var commandCases = []struct {
 		},
 	},
 	{name: "inbox-no-line", args: []string{"inbox", "--line", "nix"}, say: answers{"GET /v1/inbound?limit=20&line=nix": {`{"items":[],"next_cursor":null}`}, "GET /v1/status": {illStatus}}},
-	{name: "at-unsupported", args: []string{"at", "front", "AT+FOO"}, say: answers{"POST /v1/lines/front/at": {`{"line":"front","lines":[],"result":"cme-4","took_ms":3}`}}, code: exitFailed},
+	{name: "at-unsupported", args: []string{"at", "front", "AT+CBC"}, say: answers{"POST /v1/lines/front/at": {`{"line":"front","lines":[],"result":"cme-4","took_ms":3}`}}, code: exitFailed},
 	{name: "at-no-at", args: []string{"at", "front", "CSQ"}, code: exitUsage},
 	{name: "key-new-no-unit", args: []string{"key", "new", "shop", "--scopes", "otp", "--expires", "5"}, code: exitUsage},
 	{name: "send-answer-lost", args: []string{"send", "+447700900123", "Hello"}, say: answers{"POST /v1/messages": {"hang up", queuedMessage}}},
