@@ -22,7 +22,9 @@ func TestIdentifyAsksAndSetsNothing(t *testing.T) {
 	for _, echo := range []bool{false, true} {
 		for _, careful := range []bool{false, true} {
 			p := newPeer(t)
+			p.mu.Lock()
 			p.echo = echo
+			p.mu.Unlock()
 			id, err := Identify(t.Context(), Options{Port: p.path}, careful)
 			if err != nil || id.IMEI != peerIMEI || id.ICCID != peerICCID || id.Model != "P1" {
 				t.Errorf("echo %v, careful %v: %+v, %v", echo, careful, id, err)

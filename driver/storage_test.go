@@ -3,7 +3,9 @@ package driver
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -11,16 +13,29 @@ import (
 type shelf struct {
 	takes    func(args []string) bool // the form is obeyed
 	silently bool                     // what is not obeyed gets OK all the same
+	mu       sync.Mutex
 	selected string
 	sets     []string
+}
+
+// rests is the memory that is selected, and the commands that selected one.
+func (s *shelf) rests() (memory string, sets []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.selected, slices.Clone(s.sets)
 }
 
 func (s *shelf) on(p *peer) {
 	s.selected = "ME"
 	p.says("\r\n+CPMS: (\"SM\",\"ME\"),(\"SM\",\"ME\"),(\"SM\",\"ME\")\r\n\r\nOK\r\n", "+CPMS=?")
-	p.on("+CPMS?", func(p *peer, _ string) { p.ok(fmt.Sprintf("+CPMS: %q,1,20,%[1]q,1,20,%[1]q,1,20", s.selected)) })
+	p.on("+CPMS?", func(p *peer, _ string) {
+		memory, _ := s.rests()
+		p.ok(fmt.Sprintf("+CPMS: %q,1,20,%[1]q,1,20,%[1]q,1,20", memory))
+	})
 	p.on("+CPMS", func(p *peer, cmd string) {
 		args := strings.Split(strings.TrimPrefix(cmd, "+CPMS="), ",")
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.sets = append(s.sets, cmd)
 		switch {
 		case s.takes(args):
@@ -47,7 +62,7 @@ func TestFormsOfSelectingAMemory(t *testing.T) {
 			p := newPeer(t)
 			s.on(p)
 			p.on("+CMGL", func(p *peer, _ string) {
-				if s.selected == "ME" {
+				if memory, _ := s.rests(); memory == "ME" {
 					p.ok("+CMGL: 3,0,,9\r\n0791999000000000040A")
 					return
 				}
@@ -58,14 +73,15 @@ func TestFormsOfSelectingAMemory(t *testing.T) {
 			if err != nil || len(list) != 2 || list[0].Slot != (Slot{"SM", 1}) || list[1].Slot != (Slot{"ME", 3}) {
 				t.Fatalf("listed %+v, %v", list, err)
 			}
-			if s.selected != "SM" {
-				t.Errorf("it rests in %s", s.selected)
+			memory, before := s.rests()
+			if memory != "SM" {
+				t.Errorf("it rests in %s", memory)
 			}
-			before := len(s.sets)
 			if _, err := m.List(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			if got := s.sets[before:]; len(got) != 2 { // what works is known by now
+			_, after := s.rests()
+			if got := after[len(before):]; len(got) != 2 { // what works is known by now
 				t.Errorf("a second listing selects with %q", got)
 			}
 			st, err := m.Status(context.Background())

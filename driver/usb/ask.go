@@ -130,6 +130,7 @@ func (f *Finder) ask(ctx context.Context, k *known) {
 	defer func() { <-f.sem }()
 	f.mu.Lock()
 	ports, named := k.Candidates()
+	device := k.Device
 	f.mu.Unlock()
 	var failures []string
 	for _, p := range ports {
@@ -146,7 +147,7 @@ func (f *Finder) ask(ctx context.Context, k *known) {
 		}
 		failures = append(failures, err.Error())
 	}
-	f.answer(k, "", Identity{}, fmt.Errorf("%s does not say who it is: %s", k.Device, strings.Join(failures, "; ")))
+	f.answer(k, "", Identity{}, fmt.Errorf("%s does not say who it is: %s", device, strings.Join(failures, "; ")))
 }
 
 // answer notes what a question has brought.

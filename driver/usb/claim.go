@@ -223,11 +223,11 @@ func (c *Claim) Check(id Identity, sim bool) error {
 	switch w := c.want; {
 	case w.IMEI != "" && !SameIMEI(w.IMEI, id.IMEI):
 		if id.IMEI == "" {
-			return &MismatchError{Text: fmt.Sprintf("%s does not tell its IMEI: set usb_path: %s instead of imei", c.k.Device, c.k.Path)}
+			return &MismatchError{Text: fmt.Sprintf("%s does not tell its IMEI: set usb_path: %s instead of imei", c.Device, c.k.Path)}
 		}
-		return &MismatchError{Text: fmt.Sprintf("%s has the IMEI %s, and the line is for %s: nothing is sent", c.k.Device, Masked(id.IMEI), Masked(w.IMEI))}
+		return &MismatchError{Text: fmt.Sprintf("%s has the IMEI %s, and the line is for %s: nothing is sent", c.Device, Masked(id.IMEI), Masked(w.IMEI))}
 	case w.ICCID != "" && sim && id.ICCID == "":
-		return &MismatchError{SIM: true, Text: fmt.Sprintf("%s does not tell the ICCID of its SIM, and the line is for %s: nothing is sent", c.k.Device, Masked(w.ICCID))}
+		return &MismatchError{SIM: true, Text: fmt.Sprintf("%s does not tell the ICCID of its SIM, and the line is for %s: nothing is sent", c.Device, Masked(w.ICCID))}
 	case w.ICCID != "" && id.ICCID != "" && !SameICCID(w.ICCID, id.ICCID):
 		return c.k.wrongSIM(w)
 	}
