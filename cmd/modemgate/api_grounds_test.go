@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/modemgate/modemgate/configs"
 )
 
 // grounds is the station of the table with all who ask.
@@ -17,7 +20,9 @@ type grounds struct {
 }
 
 func newGrounds(t *testing.T) *grounds {
-	g := &grounds{station: newStation(t)}
+	g := &grounds{station: newStation(t, func(c *configs.Config) { // nothing is due or over while all ask
+		c.OTP.TTL, c.OTP.ResendAfter = configs.Duration(10*time.Minute), configs.Duration(10*time.Minute)
+	})}
 	for _, l := range []string{"modem0", "modem1"} {
 		g.local("POST", "/v1/lines/"+l+"/pause", "").want(t, 200, "")
 	}
