@@ -116,25 +116,36 @@ func (t *tx) MessageText(id string) (string, error) {
 	return string(text), nil
 }
 
+// onto makes the change to a row in memory, and gives what makes it in the
+// table.
+func (c *MessageChange) onto(m *Message) (u changes) {
+	column(&u, "state", &m.State, c.State)
+	column(&u, "final", &m.Final, c.Final)
+	column(&u, "route", &m.Route, c.Route)
+	column(&u, "not_before", &m.NotBefore, c.NotBefore)
+	column(&u, "due_at", &m.DueAt, c.DueAt)
+	column(&u, "deadline_at", &m.DeadlineAt, c.DeadlineAt)
+	column(&u, "ended_at", &m.EndedAt, c.EndedAt)
+	column(&u, "text_until", &m.TextUntil, c.TextUntil)
+	u.plus("attempts", &m.Attempts, c.AddAttempts)
+	u.plus("resends", &m.Resends, c.AddResends)
+	column(&u, "possible_duplicate", &m.PossibleDuplicate, c.PossibleDuplicate)
+	column(&u, "simulated", &m.Simulated, c.Simulated)
+	column(&u, "line", &m.Line, c.Line)
+	column(&u, "iccid", &m.ICCID, c.ICCID)
+	column(&u, "error", &m.Error, c.Error)
+	column(&u, "held", &m.Held, c.Held)
+	return u
+}
+
 // ChangeMessage implements [Messages].
 func (t *tx) ChangeMessage(id string, from []State, c MessageChange) (bool, error) {
-	var u changes
-	value(&u, "state", c.State)
-	value(&u, "final", c.Final)
-	value(&u, "route", c.Route)
-	value(&u, "not_before", c.NotBefore)
-	value(&u, "due_at", c.DueAt)
-	value(&u, "deadline_at", c.DeadlineAt)
-	value(&u, "ended_at", c.EndedAt)
-	value(&u, "text_until", c.TextUntil)
-	u.plus("attempts", c.AddAttempts)
-	u.plus("resends", c.AddResends)
-	value(&u, "possible_duplicate", c.PossibleDuplicate)
-	value(&u, "simulated", c.Simulated)
-	value(&u, "line", c.Line)
-	value(&u, "iccid", c.ICCID)
-	value(&u, "error", c.Error)
-	value(&u, "held", c.Held)
+	var row Message
+	k := t.known.messages[id]
+	if k != nil {
+		row = k.m
+	}
+	u := c.onto(&row)
 	u.add("rev=rev+1")
 	where, args := among("state", from)
 	n, err := t.exec(`UPDATE messages SET `+u.clause()+` WHERE id=?`+where,
@@ -142,8 +153,8 @@ func (t *tx) ChangeMessage(id string, from []State, c MessageChange) (bool, erro
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if k := t.known.messages[id]; k != nil {
-		c.apply(&k.m)
+	if k != nil {
+		k.m = row
 	}
 	t.raise(id)
 	if c.State == nil && c.History == nil {

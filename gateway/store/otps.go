@@ -54,29 +54,43 @@ func (t *tx) PendingOTP(key, purpose, to string) (*OTP, error) {
 	return t.otp(`state='pending' AND recipient=? AND api_key=? AND purpose=?`, to, key, purpose)
 }
 
+// onto makes the change to a row in memory, and gives what makes it in the
+// table.
+func (c *OTPChange) onto(o *OTP) (u changes) {
+	column(&u, "state", &o.State, c.State)
+	column(&u, "mac", &o.MAC, c.MAC)
+	if len(o.MAC) == 0 {
+		o.MAC = nil // as it is read again
+	}
+	u.plus("sends_used", &o.SendsUsed, c.AddSends)
+	column(&u, "expires_at", &o.ExpiresAt, c.ExpiresAt)
+	column(&u, "resend_at", &o.ResendAt, c.ResendAt)
+	column(&u, "ended_at", &o.EndedAt, c.EndedAt)
+	column(&u, "message_id", &o.MessageID, c.MessageID)
+	column(&u, "delivery_state", &o.DeliveryState, c.DeliveryState)
+	column(&u, "delivery_at", &o.DeliveryAt, c.DeliveryAt)
+	column(&u, "delivery_error", &o.DeliveryError, c.DeliveryError)
+	column(&u, "simulated", &o.Simulated, c.Simulated)
+	return u
+}
+
 // ChangeOTP implements [OTPs].
 func (t *tx) ChangeOTP(id string, from []OTPState, c OTPChange) (bool, error) {
-	var u changes
-	value(&u, "state", c.State)
-	value(&u, "mac", c.MAC)
-	u.plus("sends_used", c.AddSends)
-	value(&u, "expires_at", c.ExpiresAt)
-	value(&u, "resend_at", c.ResendAt)
-	value(&u, "ended_at", c.EndedAt)
-	value(&u, "message_id", c.MessageID)
-	value(&u, "delivery_state", c.DeliveryState)
-	value(&u, "delivery_at", c.DeliveryAt)
-	value(&u, "delivery_error", c.DeliveryError)
-	value(&u, "simulated", c.Simulated)
+	var row OTP
+	k := t.known.otps[id]
+	if k != nil {
+		row = *k
+	}
+	u := c.onto(&row)
 	u.add("rev=rev+1")
 	where, args := among("state", from)
 	n, err := t.exec(`UPDATE otps SET `+u.clause()+` WHERE id=?`+where, append(append(u.args, id), args...)...)
 	if err != nil || n == 0 {
 		return false, err
 	}
-	if o := t.known.otps[id]; o != nil {
-		c.apply(o)
-		o.Rev++
+	if k != nil {
+		*k = row
+		k.Rev++
 	}
 	t.Notify(id)
 	return true, nil

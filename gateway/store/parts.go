@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -31,20 +32,33 @@ func (t *tx) parts(id string) ([]Part, error) {
 	return out, err
 }
 
+// onto makes the change to a row in memory, and gives what makes it in the
+// table.
+func (c *PartChange) onto(p *Part) (u changes) {
+	column(&u, "state", &p.State, c.State)
+	column(&u, "line", &p.Line, c.Line)
+	column(&u, "iccid", &p.ICCID, c.ICCID)
+	column(&u, "reference", &p.Reference, c.Reference)
+	u.plus("attempts", &p.Attempts, c.AddAttempts)
+	column(&u, "submitted_at", &p.SubmittedAt, c.SubmittedAt)
+	column(&u, "sent_at", &p.SentAt, c.SentAt)
+	column(&u, "reported_at", &p.ReportedAt, c.ReportedAt)
+	column(&u, "status", &p.Status, c.Status)
+	column(&u, "error", &p.Error, c.Error)
+	column(&u, "signal", &p.SignalDBM, c.SignalDBM)
+	return u
+}
+
 // ChangePart implements [Messages].
 func (t *tx) ChangePart(id string, index int, from []State, c PartChange) (bool, error) {
-	var u changes
-	value(&u, "state", c.State)
-	value(&u, "line", c.Line)
-	value(&u, "iccid", c.ICCID)
-	value(&u, "reference", c.Reference)
-	u.plus("attempts", c.AddAttempts)
-	value(&u, "submitted_at", c.SubmittedAt)
-	value(&u, "sent_at", c.SentAt)
-	value(&u, "reported_at", c.ReportedAt)
-	value(&u, "status", c.Status)
-	value(&u, "error", c.Error)
-	value(&u, "signal", c.SignalDBM)
+	row := &Part{} // the known one, if it is known
+	if k := t.known.messages[id]; k != nil {
+		if i := slices.IndexFunc(k.m.Parts, func(p Part) bool { return p.Index == index }); i >= 0 {
+			row = &k.m.Parts[i]
+		}
+	}
+	changed := *row
+	u := c.onto(&changed)
 	if len(u.set) == 0 {
 		u.add("idx=idx") // only asks for the state
 	}
@@ -60,13 +74,7 @@ func (t *tx) ChangePart(id string, index int, from []State, c PartChange) (bool,
 			return false, err
 		}
 	}
-	if k := t.known.messages[id]; k != nil {
-		for i := range k.m.Parts {
-			if k.m.Parts[i].Index == index {
-				c.apply(&k.m.Parts[i])
-			}
-		}
-	}
+	*row = changed
 	t.raiseLater(id)
 	return true, nil
 }

@@ -246,11 +246,20 @@ func value[T any](c *changes, column string, v *T) {
 	}
 }
 
-// plus adds column=column+n unless n is 0.
-func (c *changes) plus(column string, n int) {
+// column adds column=? when the new value is given, and takes it over into the
+// field of the row in memory.
+func column[T any](c *changes, name string, field, v *T) {
+	value(c, name, v)
+	set(field, v)
+}
+
+// plus adds column=column+n unless n is 0, and n to the field of the row in
+// memory.
+func (c *changes) plus(name string, field *int, n int) {
 	if n != 0 {
-		c.add(column+"="+column+"+?", n)
+		c.add(name+"="+name+"+?", n)
 	}
+	*field += n
 }
 
 // among is the condition that a state is one of from; no condition when from
