@@ -220,12 +220,23 @@ func TestNotifyNamesWhatAGoodCommitChanged(t *testing.T) {
 	}
 }
 
-func TestHookIsCalledAroundTheCommitOfEachGoodStep(t *testing.T) {
+func TestHookIsCalledAroundTheCommitOfEachStep(t *testing.T) {
 	var points []string
 	s := open(t, store.Options{Dir: t.TempDir(), Hook: func(p string) { points = append(points, p) }})
 	s.Update(context.Background(), "bad", func(store.Tx) error { return errors.New("no") })
 	if err := s.Update(context.Background(), "good", put("a", "1")); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Update(context.Background(), "idle", func(tx store.Tx) error {
+		if _, err := tx.Setting("a"); err != nil {
+			return err
+		}
+		return tx.DropSetPart(1, 1) // of no set
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Stats().Commits; n != 1 {
+		t.Errorf("%d commits are counted", n)
 	}
 	if want := []string{"commit:good:before", "commit:good:after"}; !slices.Equal(points, want) {
 		t.Errorf("got %v, want %v", points, want)

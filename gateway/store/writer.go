@@ -19,6 +19,9 @@ type update struct {
 	fn   func(tx Tx) error
 	task func(w *writer) error // outside any transaction; instead of fn
 	err  error
+	// changed: it changed a row. Updates that only asked for something are no
+	// step: there is nothing to make durable.
+	changed bool
 	effects
 	done chan struct{}
 }
@@ -203,7 +206,7 @@ func (w *writer) run() {
 		return
 	}
 	if good > 0 {
-		w.commit(good)
+		w.commit()
 	}
 }
 
@@ -263,6 +266,7 @@ func (w *writer) runOne(u *update, first, save bool) (clean bool, err error) {
 		u.err = t.writeRevs()
 	}
 	t.ended = true
+	u.changed = t.changed
 	if t.lost != nil {
 		if u.err == nil {
 			u.err = t.lost
@@ -307,7 +311,7 @@ func (w *writer) call(t *tx, u *update) (err error) {
 }
 
 // commit makes the good updates of the batch durable and tells of them.
-func (w *writer) commit(good int) {
+func (w *writer) commit() {
 	w.hook("before")
 	began := time.Now()
 	if _, err := w.c.exec(sqliteCommit); err != nil {
@@ -315,7 +319,9 @@ func (w *writer) commit(good int) {
 		w.wipe()
 		return
 	}
-	w.s.stats.committed(good, time.Since(began))
+	if changed := w.changed(); changed > 0 {
+		w.s.stats.committed(changed, time.Since(began))
+	}
 	w.hook("after")
 	var ids []string
 	for _, u := range w.batch {
@@ -344,12 +350,22 @@ func (w *writer) wipe() {
 	}
 }
 
+// changed counts the good updates of the batch that changed something.
+func (w *writer) changed() (n int) {
+	for _, u := range w.batch {
+		if u.err == nil && u.changed {
+			n++
+		}
+	}
+	return n
+}
+
 func (w *writer) hook(side string) {
 	if w.s.o.Hook == nil {
 		return
 	}
 	for _, u := range w.batch {
-		if u.err == nil {
+		if u.err == nil && u.changed {
 			w.s.o.Hook("commit:" + u.step + ":" + side)
 		}
 	}
