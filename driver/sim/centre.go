@@ -233,9 +233,9 @@ func (n *Network) report(msg *message, status byte) {
 	tpdu := statusReport{mr: byte(msg.mr), to: msg.to, sent: msg.sentAt, done: now, status: status}.encode()
 	r := &message{id: msg.id, report: true, tpdu: tpdu, expires: now.Add(defaultValidity)}
 	send := func() {
+		n.enqueue(msg.sender, r)
 		n.journal.add(Entry{Kind: JournalReport, ID: msg.id, Modem: msg.sender.name, From: msg.to, To: msg.from,
 			Reference: msg.mr, Status: int(status), PDU: upperHex(tpdu)})
-		n.enqueue(msg.sender, r)
 	}
 	if n.opt.ReportDelay > 0 {
 		n.sched.after(n.opt.ReportDelay, send)

@@ -118,6 +118,8 @@ func TestReportsWaitForAModemThatWasAway(t *testing.T) {
 	}
 	c.want("AT+CNMI=2,1,0,0,0", "OK")
 	c.send("+447700900001", "x", tpReport)
+	eventually(t, "report on its way", func() bool { return reports(n) == 2 })
+	m.call(func() {}) // the modem has dropped it
 	c.want("AT+CNMI=2,1,0,1,0", "OK")
 	c.nothing(m)
 	n.report(&message{sender: m, wantsNews: true, to: "1"}, 0)
@@ -131,6 +133,16 @@ func TestReportsWaitForAModemThatWasAway(t *testing.T) {
 	if got := len(n.lanes[laneKey{m, true}].queue); got != reportsHeld {
 		t.Errorf("%d reports are held", got)
 	}
+}
+
+// reports counts what the network has sent off.
+func reports(n *Network) (k int) {
+	for _, e := range n.Journal() {
+		if e.Kind == JournalReport {
+			k++
+		}
+	}
+	return k
 }
 
 func TestReportsInMemory(t *testing.T) {
