@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,16 +19,9 @@ type adopted struct {
 	ICCID string `json:"iccid"`
 }
 
-func readAdopted(tx store.Tx) ([]adopted, error) {
-	s, err := tx.Setting(settingAdopted)
-	if err != nil || s == "" {
-		return nil, err
-	}
-	var all []adopted
-	if err := json.Unmarshal([]byte(s), &all); err != nil {
-		return nil, fmt.Errorf("setting %s: %w", settingAdopted, err)
-	}
-	return all, nil
+func readAdopted(tx store.Tx) (all []adopted, err error) {
+	err = readSetting(tx, settingAdopted, &all)
+	return all, err
 }
 
 // loadAdopted gives every SIM that was ever adopted its line, plugged in or
@@ -148,11 +139,7 @@ func (g *Gateway) Adopt(ctx context.Context, iccid string) (name string, err err
 		return "", err
 	}
 	all = append(all, adopted{name, iccid})
-	b, err := json.Marshal(all)
-	if err != nil {
-		return "", err
-	}
-	if err := g.update(ctx, "adopt", func(tx store.Tx) error { return tx.PutSetting(settingAdopted, string(b)) }); err != nil {
+	if err := g.update(ctx, "adopt", func(tx store.Tx) error { return writeSetting(tx, settingAdopted, all) }); err != nil {
 		return "", err
 	}
 	g.adopted.Store(&all)

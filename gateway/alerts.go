@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -99,11 +98,7 @@ func (g *Gateway) outageOf(ctx context.Context, known map[string]*outage, l *lin
 	}
 	o := &outage{}
 	err := g.st.View(ctx, func(tx store.Tx) error {
-		s, err := tx.Setting(settingAlert + l.o.Name)
-		if err == nil && s != "" {
-			err = json.Unmarshal([]byte(s), o)
-		}
-		return err
+		return readSetting(tx, settingAlert+l.o.Name, o)
 	})
 	if err == nil {
 		o.lastBad = o.Since
@@ -158,10 +153,6 @@ func (g *Gateway) tellOperator(ctx context.Context, about *line, o outage, text 
 			via = append(via, l.o.Name)
 		}
 	}
-	kept, err := json.Marshal(o)
-	if err != nil {
-		return false, err
-	}
 	text = oneSMS("modemgate " + g.o.Site + ": " + text)
 	err = g.update(ctx, "alert", func(tx store.Tx) error {
 		sent = false
@@ -176,7 +167,7 @@ func (g *Gateway) tellOperator(ctx context.Context, about *line, o outage, text 
 		if !sent {
 			return nil // the next look tries again
 		}
-		return tx.PutSetting(settingAlert+about.o.Name, string(kept))
+		return writeSetting(tx, settingAlert+about.o.Name, o)
 	})
 	if err == nil && sent {
 		about.log.Info("the operator is told of the line by SMS", "down", !o.Since.IsZero(), "via", via)

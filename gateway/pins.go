@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -188,23 +187,15 @@ func (p *PINs) key(of, pin string) string {
 }
 
 func readPINs(tx store.Tx, book string) (pinBook, error) {
-	text, err := tx.Setting(pinPrefix + book)
 	tried := pinBook{}
-	if err != nil || text == "" {
-		return tried, err
-	}
-	if err := json.Unmarshal([]byte(text), &tried); err != nil {
+	if err := readSetting(tx, pinPrefix+book, &tried); err != nil {
 		return nil, fmt.Errorf("the record of PINs tried on this SIM or in this modem cannot be read: %w", err)
 	}
 	return tried, nil
 }
 
 func writePINs(tx store.Tx, book string, tried pinBook) error {
-	b, err := json.Marshal(tried)
-	if err != nil {
-		return err
-	}
-	return tx.PutSetting(pinPrefix+book, string(b))
+	return writeSetting(tx, pinPrefix+book, tried)
 }
 
 // pinPrefix begins the names of the settings that hold a book.

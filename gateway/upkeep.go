@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strconv"
@@ -143,11 +142,7 @@ func notQueued(err error) (why string, ok bool) {
 
 func (l *line) readUpkeep(ctx context.Context) (s upkeepState, err error) {
 	err = l.g.st.View(ctx, func(tx store.Tx) error {
-		kept, err := tx.Setting(settingUpkeep + l.o.Name)
-		if err == nil && kept != "" {
-			err = json.Unmarshal([]byte(kept), &s)
-		}
-		return err
+		return readSetting(tx, settingUpkeep+l.o.Name, &s)
 	})
 	return s, err
 }
@@ -178,11 +173,7 @@ func (l *line) writeUpkeep(ctx context.Context, s upkeepState, tell []upkeepEven
 				return err
 			}
 		}
-		kept, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		return tx.PutSetting(settingUpkeep+l.o.Name, string(kept))
+		return writeSetting(tx, settingUpkeep+l.o.Name, s)
 	})
 }
 
