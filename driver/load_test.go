@@ -33,10 +33,7 @@ func settled(t *testing.T, what string, before int, count func() int) {
 }
 
 func TestThousandCyclesLeakNothing(t *testing.T) {
-	cycles := 1000
-	if testing.Short() {
-		cycles = 100
-	}
+	const cycles = 1000
 	p := newPeer(t)
 	p.open().Close()
 	goroutines, fds := runtime.NumGoroutine(), descriptors(t)

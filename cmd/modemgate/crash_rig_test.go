@@ -48,7 +48,7 @@ func newProduct() (p product) {
 	if p.dir, p.err = os.MkdirTemp("", "mg"); p.err != nil {
 		return p
 	}
-	os.Setenv("MODEMGATE_TEST_PRODUCT", p.dir) // TestMain removes it
+	os.Setenv("TEST_PRODUCT_DIR", p.dir) // TestMain removes it
 	p.binary = filepath.Join(p.dir, "modemgate")
 	if out, err := exec.Command("go", "build", "-tags", "crashpoints", "-ldflags=-w", "-o", p.binary, ".").CombinedOutput(); err != nil {
 		p.err = fmt.Errorf("build: %w\n%s", err, out)

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 type suite struct{ *testing.M }
 
 func (s suite) Run() int {
-	const dir = "MODEMGATE_TEST_PRODUCT" // set by the first test that builds
+	const dir = "TEST_PRODUCT_DIR" // set by the first test that builds
 	os.Unsetenv(dir)                     // of a test that has started this one
 	defer func() { os.RemoveAll(os.Getenv(dir)) }()
 	return s.M.Run()

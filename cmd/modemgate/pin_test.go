@@ -62,9 +62,6 @@ func pinsEntered(m *sim.Modem) (n int) {
 // The process dies when the PIN is on its way to the SIM: nobody knows whether
 // it was right, and no later life may try it again.
 func TestPINIsNotTriedAgainAfterAKill(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program")
-	}
 	t.Parallel()
 	r := newRig(t, rigOptions{})
 	r.withPIN()
@@ -99,9 +96,6 @@ func TestPINIsNotTriedAgainAfterAKill(t *testing.T) {
 // A pin_file end to end: refused while others may read it, then used, at each
 // power-up, and found nowhere else than in that file.
 func TestPINFileUnlocksTheSIM(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program")
-	}
 	t.Parallel()
 	r := newRig(t, rigOptions{})
 	pinFile := r.withPIN()
