@@ -58,9 +58,9 @@ func TestS4ExpiryNeedsNoTry(t *testing.T) {
 // S5: 16 parallel right answers on one OTP, by id and by number, give exactly
 // one approval; 1,000 rounds. The rounds share the work of sending.
 func TestS5OneApprovalOfParallelTries(t *testing.T) {
-	const tries = 16
+	const rounds, tries = 1000, 16
 	r := newRig(t, nil, func(o *sim.Options) { o.Modems = 4 })
-	ids := make([]string, rounds(1000))
+	ids := make([]string, rounds)
 	for i := range ids {
 		ids[i] = r.create(app, gateway.NewOTP{To: number(i)}).ID
 	}
@@ -111,7 +111,7 @@ func race(n int, try func(n int) (gateway.Verdict, error)) (valid int, ends map[
 // and never approve twice.
 func TestS5ParallelWrongAndRight(t *testing.T) {
 	r := newRig(t, nil, nil)
-	for i := range rounds(50) {
+	for i := range 50 {
 		v, c := r.sentCode(app, gateway.NewOTP{To: number(i)}, 0)
 		valid, ends := race(16, func(n int) (gateway.Verdict, error) {
 			if n%4 == 0 {
