@@ -41,7 +41,7 @@ func TestExampleInComments(t *testing.T) {
 		}
 		on = append(on, line)
 	}
-	c, _, err := load(Default(), []byte(strings.Join(on, "")), nil, nil)
+	c, _, err := load(Default(), "", []byte(strings.Join(on, "")), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +99,11 @@ func TestEveryScalarByEnvironmentAndFlag(t *testing.T) {
 		if reflect.DeepEqual(want, Default()) {
 			t.Fatalf("%s: setting it changes nothing", k.path)
 		}
-		byEnv, warnings, _ := load(Default(), nil, []string{envName(k.path) + "=" + other(k)}, nil)
+		byEnv, warnings, _ := load(Default(), "", nil, []string{envName(k.path) + "=" + other(k)}, nil)
 		if !reflect.DeepEqual(byEnv, want) || slices.ContainsFunc(warnings, func(w string) bool { return strings.HasPrefix(w, envPrefix) }) {
 			t.Errorf("%s does not set %s alone; warnings %q", envName(k.path), k.path, warnings)
 		}
-		byFlag, _, _ := load(Default(), nil, nil, map[string]string{k.path: other(k)})
+		byFlag, _, _ := load(Default(), "", nil, nil, map[string]string{k.path: other(k)})
 		if !reflect.DeepEqual(byFlag, want) {
 			t.Errorf("the flag %s does not set it alone", k.path)
 		}
@@ -118,7 +118,7 @@ func TestEveryScalarByEnvironmentAndFlag(t *testing.T) {
 func TestFlagsBeatEnvironmentBeatsFileBeatsDefaults(t *testing.T) {
 	yaml := []byte("otp: {length: 7, max_sends: 7, max_attempts: 7}\nmodems: {simulate: 1}\n")
 	env := []string{"MODEMGATE_OTP_LENGTH=9", "MODEMGATE_OTP_LENGTH=8", "MODEMGATE_OTP_MAX_SENDS=8", "MODEMGATE_NATS_LISTEN="}
-	c, warnings, err := load(Default(), yaml, env, map[string]string{"otp.length": "9"})
+	c, warnings, err := load(Default(), "", yaml, env, map[string]string{"otp.length": "9"})
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("err %v, warnings %q", err, warnings)
 	}
@@ -131,7 +131,7 @@ func TestFlagsBeatEnvironmentBeatsFileBeatsDefaults(t *testing.T) {
 }
 
 func TestOverriddenMistakeDoesNotCount(t *testing.T) {
-	_, _, err := load(Default(), []byte("otp: {ttl: 5}\n"), nil, map[string]string{"otp.ttl": "6m"})
+	_, _, err := load(Default(), "", []byte("otp: {ttl: 5}\n"), nil, map[string]string{"otp.ttl": "6m"})
 	if err != nil {
 		t.Error(err)
 	}
@@ -140,9 +140,9 @@ func TestOverriddenMistakeDoesNotCount(t *testing.T) {
 func TestFaultsNameTheirSource(t *testing.T) {
 	yaml := []byte("otp:\n  length: 3\n")
 	env := []string{"MODEMGATE_LOG_LEVEL=loud", "MODEMGATE_OTP_TTL=5", "MODEMGATE_API_LISTN=secret", "MODEMGATE_KEY=x", "MODEMGATE_MODEMS_LIST=y", "OTHER=1"}
-	_, warnings, err := load(Default(), yaml, env, map[string]string{"limits.queued": "0", "api.listn": "x", "modems.list": "x"})
+	_, warnings, err := load(Default(), "", yaml, env, map[string]string{"limits.queued": "0", "api.listn": "x", "modems.list": "x"})
 	want := []string{
-		"otp.length: line 2: must be 6 to 10 digits, or 4 to 5 with otp.max_attempts of 3 or less; is 3",
+		"line 2: otp.length: must be 6 to 10 digits, or 4 to 5 with otp.max_attempts of 3 or less; is 3",
 		"otp.ttl: MODEMGATE_OTP_TTL: 5 has no unit; write it as 5s, 5m or 5h",
 		"api.listn: flag: no such key that takes one value; did you mean api.listen?",
 		"modems.list: flag: no such key that takes one value",
@@ -254,7 +254,7 @@ modems:
     - {name: b, port: /dev/b, power_cycle: [./cycle]}
     - {name: c, port: /dev/c, power_cycle: [/opt/cycle, "port 2; $(reboot)"]}
 `
-	_, _, err := load(Default(), []byte(yaml), nil, nil)
+	_, _, err := load(Default(), "", []byte(yaml), nil, nil)
 	var got []string
 	for _, f := range Faults(err) {
 		got = append(got, f.Path)

@@ -153,7 +153,22 @@ func (d *decoder) unknown(k *yaml.Node, t reflect.Type, path string) {
 		f.Text += "; did you mean " + f.meant + "?"
 		return
 	}
+	if there := sections(k.Value); len(there) > 0 {
+		f.Text += "; it belongs under " + strings.Join(there, " or ")
+		return
+	}
 	f.Text += "; known here: " + strings.Join(names(t), ", ")
+}
+
+// sections are those that have a key of this name.
+func sections(name string) []string {
+	var all []string
+	walk(reflect.TypeFor[Config](), "", nil, func(k key) {
+		if section, ok := strings.CutSuffix(k.path, "."+name); ok {
+			all = append(all, section)
+		}
+	})
+	return all
 }
 
 // list lays a sequence over a slice. [] and nothing are the same.

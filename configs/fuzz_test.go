@@ -33,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, env, flag, value string) {
-		c, warnings, err := load(Default(), data, []string{env}, map[string]string{flag: value})
+		c, warnings, err := load(Default(), "", data, []string{env}, map[string]string{flag: value})
 		for _, w := range warnings {
 			if strings.ContainsAny(w, "\n\r") {
 				t.Errorf("warning %q has several lines", w)
@@ -50,7 +50,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, _, err := load(Config{}, out, nil, nil)
+		again, _, err := load(Config{}, "", out, nil, nil)
 		if err != nil {
 			t.Fatalf("written as\n%s\nit does not load: %v", out, err)
 		}

@@ -47,9 +47,9 @@ func file(path string, env []string, system string) string {
 // environment env in the form of [os.Environ], and flags, a map from dotted
 // path to value such as "api.listen": "127.0.0.1:0".
 //
-// The strings are warnings, each beginning with a path or variable. The error
-// joins all faults (see [Faults]); the Config beside it is then not to be
-// used. A file that cannot be read is an error that names it.
+// The strings are warnings, each beginning with the file and line, the path
+// or the variable it is about. The error joins all faults (see [Faults]); the
+// Config beside it is then not to be used. A file that cannot be read is an error that names it.
 func Load(path string, env []string, flags map[string]string) (Config, []string, error) {
 	name := File(path, env)
 	if name == "" {
@@ -57,7 +57,7 @@ func Load(path string, env []string, flags map[string]string) (Config, []string,
 		if os.Geteuid() != 0 {
 			c.DataDir = userDataDir(env, c.DataDir)
 		}
-		return load(c, nil, env, flags)
+		return load(c, "", nil, env, flags)
 	}
 	data, err := readFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +66,7 @@ func Load(path string, env []string, flags map[string]string) (Config, []string,
 	if err != nil {
 		return Default(), nil, err
 	}
-	return load(Default(), data, env, flags)
+	return load(Default(), name, data, env, flags)
 }
 
 // missingFile says that the file that was asked for is not there.
@@ -92,47 +92,37 @@ func chosenBy(path string, env []string) string {
 	return "default"
 }
 
-// load lays file, environment and flags over c and checks the whole.
-func load(c Config, data []byte, env []string, flags map[string]string) (Config, []string, error) {
+// load lays data, which is what the file called name holds, environment and
+// flags over c and checks the whole.
+func load(c Config, name string, data []byte, env []string, flags map[string]string) (Config, []string, error) {
 	lines, all := decodeYAML(data, &c)
-	where := map[string]string{}
+	where := map[string]place{}
 	for p, n := range lines {
-		where[p] = fmt.Sprintf("line %d", n)
+		where[p] = place{file: name, line: n}
+	}
+	for _, f := range all {
+		f.Where = place{file: name, line: f.line}.String()
 	}
 	warnings := overrideEnv(&c, env, where, &all)
 	overrideFlags(&c, flags, where, &all)
 	broken := slices.Clone(all)
-	for _, f := range c.check() {
-		if broken.covers(f.Path) {
-			continue
-		}
-		f.Where = placeOf(f.Path, where)
-		if strings.HasPrefix(f.Where, "line ") {
-			_, _ = fmt.Sscanf(f.Where, "line %d", &f.line)
-		}
-		all = append(all, f)
-	}
-	if err := all.join(); err != nil {
+	found := slices.DeleteFunc(c.check(), func(f *Fault) bool { return broken.covers(f.Path) })
+	found.place(where)
+	if err := append(all, found...).join(); err != nil {
 		return c, warnings, err
 	}
-	return c, append(warnings, c.warnings()...), nil
-}
-
-// placeOf says where path was set: it, or the nearest thing that contains it.
-func placeOf(path string, where map[string]string) string {
-	for path != "" {
-		if w, ok := where[path]; ok {
-			return w
-		}
-		i := strings.LastIndexAny(path, ".[")
-		path = path[:max(i, 0)]
+	doubts := c.warnings()
+	doubts.place(where)
+	doubts.sort()
+	for _, f := range doubts {
+		warnings = append(warnings, f.Error())
 	}
-	return ""
+	return c, warnings, nil
 }
 
 // overrideEnv applies the environment and returns a warning for every
 // MODEMGATE_ variable that means nothing. Values are never shown.
-func overrideEnv(c *Config, env []string, where map[string]string, all *faults) []string {
+func overrideEnv(c *Config, env []string, where map[string]place, all *faults) []string {
 	byName := map[string]key{}
 	for _, k := range scalars() {
 		byName[envName(k.path)] = k
@@ -152,7 +142,7 @@ func overrideEnv(c *Config, env []string, where map[string]string, all *faults) 
 			warnings = append(warnings, unknownVariable(name, byName))
 			continue
 		}
-		where[k.path] = name
+		where[k.path] = place{by: name}
 		override(c, k, vars[name], name, all)
 	}
 	return warnings
@@ -167,7 +157,7 @@ func unknownVariable(name string, byName map[string]key) string {
 }
 
 // overrideFlags applies the flags; a path that no single value has is a fault.
-func overrideFlags(c *Config, flags map[string]string, where map[string]string, all *faults) {
+func overrideFlags(c *Config, flags map[string]string, where map[string]place, all *faults) {
 	byPath := map[string]key{}
 	for _, k := range scalars() {
 		byPath[k.path] = k
@@ -182,7 +172,7 @@ func overrideFlags(c *Config, flags map[string]string, where map[string]string, 
 			*all = append(*all, f)
 			continue
 		}
-		where[path] = "flag"
+		where[path] = place{by: "flag"}
 		override(c, k, flags[path], "flag", all)
 	}
 }

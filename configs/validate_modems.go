@@ -182,43 +182,43 @@ func luhn(digits string) bool {
 var portName = regexp.MustCompile(`^/dev/tty(USB|ACM)[0-9]+$`)
 
 // warnings are what is allowed and yet probably not meant.
-func (c Config) warnings() []string {
-	var all []string
+func (c Config) warnings() faults {
+	var all checks
 	if m := c.Modems; m.Simulate == 0 && len(m.List) == 0 && !m.Adopt() {
-		all = append(all, "modems: no line is configured and modems.auto is false; "+
+		all.add("modems", "no line is configured and modems.auto is false; "+
 			"list a modem under modems.list, let USB modems be adopted, or set modems.simulate")
 	}
 	for i, l := range c.Modems.List {
 		if portName.MatchString(l.Port) {
-			all = append(all, fmt.Sprintf("modems.list[%d].port: %s may be another modem after the next plug; "+
-				"use its link under /dev/serial/by-id or /dev/serial/by-path", i, l.Port))
+			all.addf(fmt.Sprintf("modems.list[%d].port", i), "%s may be another modem after the next plug; "+
+				"use its link under /dev/serial/by-id or /dev/serial/by-path", l.Port)
 		}
 		if len(l.IMEI) == 15 && !luhn(l.IMEI) {
-			all = append(all, fmt.Sprintf("modems.list[%d].imei: its last digit does not fit the others; compare it with the label of the modem", i))
+			all.addf(fmt.Sprintf("modems.list[%d].imei", i), "its last digit does not fit the others; compare it with the label of the modem")
 		}
 		if l.PINFile == "" {
 			continue
 		}
 		if _, err := ReadPIN(l.PINFile); err != nil {
-			all = append(all, fmt.Sprintf("modems.list[%d].pin_file: %v; until then a locked SIM stays locked", i, err))
+			all.addf(fmt.Sprintf("modems.list[%d].pin_file", i), "%v; until then a locked SIM stays locked", err)
 		}
 	}
 	for i, r := range c.Modems.Routes {
 		for j, earlier := range c.Modems.Routes[:i] {
 			if strings.HasPrefix(r.Prefix, earlier.Prefix) {
-				all = append(all, fmt.Sprintf("modems.routes[%d]: is never reached, modems.routes[%d] (%s) matches first", i, j, earlier.Prefix))
+				all.addf(fmt.Sprintf("modems.routes[%d]", i), "is never reached, modems.routes[%d] (%s) matches first", j, earlier.Prefix)
 				break
 			}
 		}
 	}
 	if c.NATS.URL != "" && c.NATS.Listen != "" && c.NATS.Listen != Default().NATS.Listen {
-		all = append(all, "nats.listen: is not used, nats.url names your own cluster")
+		all.add("nats.listen", "is not used, nats.url names your own cluster")
 	}
 	for i, s := range c.NATS.Servers() {
 		u, err := url.Parse(s)
 		if err == nil && (u.Scheme == "nats" || u.Scheme == "ws") && !loopback(u.Hostname()) {
-			all = append(all, fmt.Sprintf("nats.url: server %d is on another machine and %s:// does not ask for TLS: "+
-				"texts and numbers may cross the network unencrypted; write tls:// or wss://", i+1, u.Scheme))
+			all.addf("nats.url", "server %d is on another machine and %s:// does not ask for TLS: "+
+				"texts and numbers may cross the network unencrypted; write tls:// or wss://", i+1, u.Scheme)
 		}
 	}
 	for _, f := range []struct{ path, name string }{
@@ -226,11 +226,11 @@ func (c Config) warnings() []string {
 		{"nats.tls.cert_file", c.NATS.TLS.CertFile}, {"nats.tls.key_file", c.NATS.TLS.KeyFile}, {"nats.creds_file", c.NATS.CredsFile},
 	} {
 		if _, err := os.Stat(f.name); f.name != "" && err != nil {
-			all = append(all, fmt.Sprintf("%s: %v; the daemon needs it", f.path, err))
+			all.addf(f.path, "%v; the daemon needs it", err)
 		}
 	}
 	if c.InsecureLAN {
-		all = append(all, "insecure_lan: API keys and texts cross the network unencrypted; set tls as soon as you can")
+		all.add("insecure_lan", "API keys and texts cross the network unencrypted; set tls as soon as you can")
 	}
-	return all
+	return all.faults
 }

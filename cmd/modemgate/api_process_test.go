@@ -115,8 +115,8 @@ func TestServeRefusesWhatIsWrong(t *testing.T) {
 		env  []string
 		want []string
 	}{
-		{"all faults at once", []string{"serve", "--config", faulty}, nil, []string{"otp.length: line 1", "log.level: line 2", "listn", "line 3", "limits.queued: line 4"}},
-		{"check says the same", []string{"check", "--config", faulty}, nil, []string{"otp.length: line 1", "log.level: line 2", "listn", "limits.queued"}},
+		{"all faults at once", []string{"serve", "--config", faulty}, nil, []string{faulty + ":1: otp.length: ", faulty + ":2: log.level: ", faulty + ":3: api.listn: ", "did you mean api.listen?", faulty + ":4: limits.queued: "}},
+		{"check says the same", []string{"check", "--config", faulty}, nil, []string{faulty + ":1: otp.length: ", faulty + ":2: log.level: ", "listn", "limits.queued"}},
 		{"an unknown flag", []string{"serve", "--colour", "red"}, nil, []string{"colour"}},
 		{"a word that is no flag", []string{"serve", "now"}, nil, []string{"now"}},
 		{"an unknown command", []string{"fly"}, nil, []string{"fly", "--help"}},

@@ -146,7 +146,7 @@ func TestDoctorWithoutADataDirectory(t *testing.T) {
 
 func TestDoctorOfAWrongConfiguration(t *testing.T) {
 	p := newPatient(t, "otp: {length: 3}\nlimits: {queued: 0}\n")
-	p.finds("FAIL configuration: otp.length", "FAIL configuration: limits.queued")
+	p.finds("FAIL configuration: "+p.file+":4: otp.length", "FAIL configuration: "+p.file+":5: limits.queued")
 	r := modemgate(t, nil, "", "doctor", "--json", "--config", p.file)
 	var out struct {
 		Healthy bool
