@@ -90,7 +90,7 @@ func (c *clock) problem() string {
 	case w.Before(earliest):
 		return "the clock is before " + earliest.Format(time.DateOnly) + ": set it (NTP, or a clock with a battery)"
 	case w.Before(c.floor.Add(-backTolerance)):
-		return "the clock is behind what was recorded earlier (" + c.floor.UTC().Format(time.RFC3339) + "): set it (NTP); " +
+		return "the clock is behind what was recorded earlier (" + when(c.floor) + "): set it (NTP); " +
 			"if it is right and was ahead then, start once with modemgate serve --trust-clock"
 	}
 	return ""

@@ -192,7 +192,7 @@ func (l *line) charge(tx store.Tx, to string, now time.Time) error {
 		if !c.reached() || c.used-c.step(units)+c.least > c.limit { // or it was before
 			continue
 		}
-		if err := l.g.lineEvent(tx, l, "limit-reached", fmt.Sprintf("%s: %d, until %s", c.name, c.limit, c.until.Format(time.RFC3339)), now); err != nil {
+		if err := l.g.lineEvent(tx, l, "limit-reached", fmt.Sprintf("%s: %d, until %s", c.name, c.limit, when(c.until)), now); err != nil {
 			return err
 		}
 		tx.After(func() {
@@ -312,8 +312,8 @@ func (q *quota) words(now time.Time) string {
 	case until.IsZero():
 		return ""
 	case c.name == capCost:
-		return fmt.Sprintf("it has sent for the %d units of cost of this month (limits.%s): it receives, and sends again at %s", c.limit, c.name, until.Format(time.RFC3339))
+		return fmt.Sprintf("it has sent for the %d units of cost of this month (limits.%s): it receives, and sends again at %s", c.limit, c.name, when(until))
 	}
 	window := map[string]string{capDay: "day", capMonth: "month"}[c.name]
-	return fmt.Sprintf("it has sent its %d SMS parts of this %s (limits.%s): it receives, and sends again at %s", c.limit, window, c.name, until.Format(time.RFC3339))
+	return fmt.Sprintf("it has sent its %d SMS parts of this %s (limits.%s): it receives, and sends again at %s", c.limit, window, c.name, when(until))
 }

@@ -238,7 +238,7 @@ func (o RecoveryOptions) restFor(rounds int) time.Duration {
 func (l *line) outOfService(ctx context.Context, cause string) {
 	wait := l.g.o.Recovery.restFor(l.ladder.rounds)
 	until := l.g.clock.now().Add(wait)
-	detail := inVain(cause, l.ladder.opened, l.ladder.taken) + ": unplug it and plug it in again, check cable, power and SIM; it is tried again at " + until.Format(time.RFC3339)
+	detail := inVain(cause, l.ladder.opened, l.ladder.taken) + ": unplug it and plug it in again, check cable, power and SIM; it is tried again at " + when(until)
 	l.incident(Incident{Cause: cause, Step: StepNone, Result: ResultOpen, Detail: detail})
 	if cause == CauseMute {
 		l.ladder.since = time.Now().Add(wait)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/modemgate/modemgate/gateway/phone"
 	"github.com/modemgate/modemgate/gateway/store"
@@ -148,11 +147,11 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	s.Labels, s.Limits = l.o.Labels, l.limits(now)
 	switch {
 	case s.Paused && s.State == "up":
-		s.State, s.Detail = "paused", "it receives and does not send: POST /v1/lines/"+s.Name+"/resume lets it send"
+		s.State, s.Detail = "paused", "it receives and does not send: modemgate line resume "+s.Name+", or POST /v1/lines/"+s.Name+"/resume, lets it send"
 	case s.State == "up" && now.Before(block.until) && s.Recovery.Step == StepNone:
-		s.Detail = fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", block.why, block.until.Format(time.RFC3339))
+		s.Detail = fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", block.why, when(block.until))
 	case s.State == "up" && now.Before(block.until):
-		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", refusal(block.why), block.until.Format(time.RFC3339))
+		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", refusal(block.why), when(block.until))
 	}
 	if words := l.quota.words(now); words != "" && s.State == "up" && s.Detail == "" {
 		s.State, s.Detail = stateLimited, words

@@ -22,6 +22,10 @@ type (
 	TraceLine = driver.TraceLine
 )
 
+// when writes a time for people: in the zone of the machine, with its offset.
+// Programs are given RFC 3339 UTC in members of their own.
+func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05Z07:00") }
+
 // Request says who asks for something and how. Body and IdempotencyKey are
 // given for requests that may be repeated by the client.
 type Request struct {

@@ -56,7 +56,7 @@ func (x *examination) askDaemon(ctx context.Context) {
 func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 	switch {
 	case l.State == "paused":
-		x.add("line", l.Name, levelWarn, "is paused: it receives and does not send", "POST /v1/lines/"+l.Name+"/resume lets it send")
+		x.add("line", l.Name, levelWarn, "is paused: it receives and does not send", "modemgate line resume "+l.Name+" lets it send")
 	case l.State == "starting":
 		x.add("line", l.Name, levelWarn, "is being opened", "look again in a minute")
 		return

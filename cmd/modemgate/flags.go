@@ -73,7 +73,8 @@ func (l *list) Set(s string) error {
 	return nil
 }
 
-// moment is a flag with a time: RFC 3339, or how long from now (2h).
+// moment is a flag with a time: RFC 3339, also with a space as we print it, or
+// how long from now (2h).
 type moment struct{ time.Time }
 
 func (m *moment) String() string { return m.Format(time.RFC3339) }
@@ -87,8 +88,11 @@ func (m *moment) Set(s string) error {
 }
 
 func (m *moment) parse(s string) (err error) {
+	if len(s) > len(time.DateOnly) && s[len(time.DateOnly)] == ' ' {
+		s = s[:len(time.DateOnly)] + "T" + s[len(time.DateOnly)+1:]
+	}
 	if m.Time, err = time.Parse(time.RFC3339, s); err != nil {
-		return errors.New("must be a time such as 2026-05-01T09:30:00Z, or a duration such as 2h")
+		return errors.New("must be a time with its zone, such as 2026-05-01T09:30:00Z or 2026-05-01T11:30:00+02:00, or a duration such as 2h")
 	}
 	return nil
 }

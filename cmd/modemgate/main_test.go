@@ -37,7 +37,7 @@ type suite struct{ *testing.M }
 
 func (s suite) Run() int {
 	const dir = "TEST_PRODUCT_DIR" // set by the first test that builds
-	os.Unsetenv(dir)                     // of a test that has started this one
+	os.Unsetenv(dir)               // of a test that has started this one
 	defer func() { os.RemoveAll(os.Getenv(dir)) }()
 	return s.M.Run()
 }

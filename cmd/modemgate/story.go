@@ -102,7 +102,7 @@ func (t *story) sendCode(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("   %d %s: %s, %d tries, valid until %s", status, otp.ID, otp.State, otp.AttemptsLeft, otp.ExpiresAt.Local().Format(time.TimeOnly))
+	t.say("   %d %s: %s, %d tries, valid until %s", status, otp.ID, otp.State, otp.AttemptsLeft, when(otp.ExpiresAt))
 	t.say("   The code is in no answer, log or event; only its HMAC is stored. The answer came after the commit, in %s.", ms(t.answered.Sub(t.posted)))
 	t.title("The SMS arrives on the phone %s", demoPhone)
 	texts, err := t.a.sim.Phone(demoPhone).Wait(ctx, 1)

@@ -78,6 +78,6 @@ func printTrace(s system, item json.RawMessage, asJSON bool) error {
 	if err := decode(item, &l); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s %s %s\n", l.At.Local().Format("15:04:05.000"), oneLine(l.Mark), oneLine(l.Text))
+	fmt.Fprintf(s.out, "%s %s %s\n", l.At.Local().Format("2006-01-02 15:04:05.000Z07:00"), oneLine(l.Mark), oneLine(l.Text))
 	return nil
 }

@@ -33,8 +33,13 @@ func oneLine(text string) string {
 	return strings.NewReplacer("\n", "\uFFFD", "\t", "\uFFFD").Replace(clean(text))
 }
 
-// when writes a time in the zone of the machine.
-func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+// when writes a time in the zone of the machine, with its offset, so that it
+// can be held against a log of another machine and given to --since as it is.
+func when(t time.Time) string { return whenIn(t, time.Local) }
+
+func whenIn(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04:05Z07:00")
+}
 
 // maybe writes a time that may be missing.
 func maybe(t *time.Time, missing string) string {
