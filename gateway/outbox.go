@@ -12,8 +12,13 @@ import (
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
-// maxAhead is how far ahead a message may be scheduled.
-const maxAhead = 30 * 24 * time.Hour
+const (
+	// maxAhead is how far ahead a message may be scheduled.
+	maxAhead = 30 * 24 * time.Hour
+	// maxLate is how long ago its time may be: clocks differ, and requests are
+	// repeated. What is older was meant for another time, or mistyped.
+	maxLate = 5 * time.Minute
+)
 
 // Bounds of small members of a request.
 const (
@@ -39,8 +44,8 @@ func (g *Gateway) CreateMessage(ctx context.Context, r Request, in NewMessage) (
 	}
 	defer end()
 	m, err := g.newMessage(r.Caller, in)
-	if err != nil {
-		return fail(err)
+	if err != nil { // but what was right when it was first said stays so
+		return g.repeatedMessage(ctx, r, err)
 	}
 	var answer Answer
 	var id string
@@ -182,9 +187,12 @@ func (g *Gateway) schedule(m *store.Message, in NewMessage, now time.Time, wrong
 	if ttl < minTTL || ttl > maxTTL {
 		wrong.add(invalid("/ttl", "ttl is between %s and %s", minTTL, maxTTL))
 	}
-	if !in.SendAt.IsZero() && in.SendAt.After(now) {
+	if !in.SendAt.IsZero() && now.Sub(in.SendAt) > maxLate {
+		wrong.add(invalid("/send_at", "send_at is in the past, it is %s now: leave it out to send at once", when(now)))
+	}
+	if in.SendAt.After(now) {
 		if in.SendAt.After(now.Add(maxAhead)) {
-			wrong.add(invalid("/send_at", "send_at is at most 30 days ahead"))
+			wrong.add(invalid("/send_at", "send_at is at most 30 days ahead, until %s", when(now.Add(maxAhead))))
 		}
 		m.SendAt = in.SendAt.UTC().Truncate(time.Microsecond) // as the store keeps it
 		m.NotBefore = m.SendAt

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,29 @@ func TestCanceledIsNeverSent(t *testing.T) {
 	}
 	if got := r.texts(alice, 1); got[0].Text != "yes" {
 		t.Fatalf("the phone has %+v", got)
+	}
+}
+
+// A repeat says what the first request said, also when its time has come and
+// gone meanwhile.
+func TestRepeatOfWhatWasForLater(t *testing.T) {
+	r := newRig(t, nil, nil)
+	later := gateway.NewMessage{To: alice, Text: "later", SendAt: r.now().Add(time.Hour)}
+	req := admin
+	req.Path, req.IdempotencyKey, req.Body = "/v1/messages", "k", []byte("later")
+	first, _, err := r.g.CreateMessage(t.Context(), req, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.pass(2 * time.Hour)
+	again, answer, err := r.g.CreateMessage(t.Context(), req, later)
+	if err != nil || !answer.Replayed || again.ID != first.ID {
+		t.Errorf("%v, %+v, %v", again.ID, answer, err)
+	}
+	req.IdempotencyKey = "other"
+	var refused *gateway.Error
+	if _, _, err := r.g.CreateMessage(t.Context(), req, later); !errors.As(err, &refused) || refused.Code != gateway.InvalidRequest || refused.Fields[0].Pointer != "/send_at" {
+		t.Errorf("a new one for two hours ago: %v", err)
 	}
 }
 

@@ -129,12 +129,16 @@ func ttlFromSendAt(s *station) {
 	post := func(more string) body {
 		return s.ask(s.admin, "POST", "/v1/messages", fmt.Sprintf(`{"to":%q,"text":"x",%s}`, number(), more))
 	}
-	late := time.Now().Add(31 * 24 * time.Hour).Format(time.RFC3339)
-	post(fmt.Sprintf(`"send_at":%q`, late)).want(s.t, 400, "invalid-request")
+	for words, off := range map[string]time.Duration{"at most 30 days ahead, until ": 31 * 24 * time.Hour, "in the past, it is ": -6 * time.Minute} {
+		b := post(fmt.Sprintf(`"send_at":%q`, time.Now().Add(off).Format(time.RFC3339))).want(s.t, 400, "invalid-request")
+		if b.text("errors.0.pointer") != "/send_at" || !strings.Contains(b.text("errors.0.detail"), words) {
+			s.t.Errorf("%s", b.raw)
+		}
+	}
 	for _, bad := range []string{`"send_at":"tomorrow"`, `"send_at":1767225600`, `"ttl":"5"`, `"ttl":300`, `"ttl":"-5m"`, `"ttl":"0s"`, `"ttl":"1d"`} {
 		post(bad).want(s.t, 400, "invalid-request")
 	}
-	past := post(`"send_at":"2026-01-01T00:00:00Z"`).want(s.t, 202, "")
+	past := post(fmt.Sprintf(`"send_at":%q`, time.Now().Add(-time.Minute).Format(time.RFC3339))).want(s.t, 202, "")
 	s.reaches("/v1/messages/"+past.text("id"), "delivered")
 }
 

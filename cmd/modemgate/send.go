@@ -18,7 +18,8 @@ var sendCommand = command{
   --via a,b           only these lines
   --priority P        high, normal or low
   --ttl D             how long to try, such as 2h
-  --send-at T         2026-05-01T09:30:00Z, or a duration from now: 90m
+  --send-at T         2026-05-01T09:30:00Z, or a duration from now: 90m;
+                      not in the past, at most 30 days ahead
   --report=false      ask for no delivery report
   --ref TEXT          a reference of yours, given back in events
   --wait D            follow until it is sent or has ended
@@ -78,12 +79,11 @@ func send(ctx context.Context, s system, args []string) error {
 	if err != nil {
 		return err
 	}
-	if wait == 0 {
+	if !f.json || wait == 0 {
 		showMessage(s, f.json, answer, m)
-		return nil
 	}
-	if !f.json {
-		fmt.Fprintf(s.out, "%s %s\n", m.ID, m.State)
+	if wait == 0 {
+		return nil
 	}
 	return followMessage(ctx, s, c, m, time.Duration(wait), f.json)
 }
@@ -91,6 +91,10 @@ func send(ctx context.Context, s system, args []string) error {
 func showMessage(s system, asJSON bool, answer []byte, m messageJSON) {
 	if asJSON {
 		printJSON(s.out, answer)
+		return
+	}
+	if m.State == "queued" && m.SendAt != nil {
+		fmt.Fprintf(s.out, "%s queued until %s\n", m.ID, when(*m.SendAt))
 		return
 	}
 	fmt.Fprintf(s.out, "%s %s\n", m.ID, m.State)
