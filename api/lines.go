@@ -44,7 +44,8 @@ type line struct {
 	Recovery     *recovery `json:"recovery,omitempty"`
 }
 
-// identity is what modem and SIM say they are.
+// identity is what modem and SIM said they are, at ReadAt. The rest of a line,
+// but for its counters and the credit, is of now.
 type identity struct {
 	Number       string `json:"number,omitempty"`
 	IMEI         string `json:"imei,omitempty"`
@@ -53,6 +54,7 @@ type identity struct {
 	Model        string `json:"model,omitempty"`
 	Revision     string `json:"revision,omitempty"`
 	SMSC         string `json:"smsc,omitempty"`
+	ReadAt       *stamp `json:"read_at"`
 }
 
 // credit is what the operator of the SIM said that is left.
@@ -250,7 +252,7 @@ func lineBody(l gateway.LineStatus) line {
 		Simulated: l.Simulated, Port: l.Port,
 		Identity: identity{
 			Number: l.Number, IMEI: l.IMEI, ICCID: l.ICCID, Manufacturer: l.Manufacturer, Model: l.Model,
-			Revision: l.Revision, SMSC: l.SMSC,
+			Revision: l.Revision, SMSC: l.SMSC, ReadAt: stampOrNull(l.ReadAt),
 		},
 		Balance: creditBody(l.Balance), Operator: l.Operator, Registration: l.Registration, SignalDBM: l.SignalDBM,
 		Storage: each(l.Storage, func(m gateway.StorageStatus) storage { return storage(m) }),

@@ -44,6 +44,8 @@ func (l *line) works(now time.Time) (ok bool, why string) {
 	switch {
 	case l.state.State != "up":
 		return false, strings.TrimSuffix(l.state.State+", "+l.state.Detail, ", ")
+	case now.Before(l.block.until) && l.mute():
+		return false, l.block.why + ", and nothing helped"
 	case now.Before(l.block.until):
 		return false, "the network refuses it, " + l.block.why
 	}

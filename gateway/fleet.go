@@ -126,7 +126,10 @@ func (g *Gateway) loadLines(ctx context.Context) error {
 func (g *Gateway) recall(known []*store.Line) {
 	for _, k := range known {
 		if l := g.lineNamed(k.Name); l != nil {
-			l.state.Paused, l.state.ICCID, l.state.IMEI = k.Paused, k.ICCID, k.IMEI
+			l.state.Paused, l.state.ICCID, l.state.IMEI, l.state.ReadAt = k.Paused, k.ICCID, k.IMEI, k.SeenAt
+			if l.o.Number == "" {
+				l.state.Number = k.Number
+			}
 		}
 	}
 }

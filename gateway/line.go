@@ -225,6 +225,7 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 	changed := l.state.ICCID != "" && id.ICCID != "" && id.ICCID != l.state.ICCID
 	another := l.state.IMEI != "" && id.IMEI != "" && id.IMEI != l.state.IMEI
 	l.identity = id
+	l.state.ReadAt = l.g.clock.now()
 	l.standing = ""
 	if slices.Contains(simCodes, l.block.why) || slices.Contains(noServiceCodes, l.block.why) { // the modem is fresh
 		l.block = blockade{}
@@ -234,7 +235,7 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 	}
 	l.state.IMEI, l.state.ICCID, l.state.SMSC = id.IMEI, id.ICCID, id.SMSC
 	l.state.Manufacturer, l.state.Model, l.state.Revision = id.Manufacturer, id.Model, id.Revision
-	number := l.state.Number
+	number, readAt := l.state.Number, l.state.ReadAt
 	l.mu.Unlock()
 	l.log.Info("modem ready", "model", id.Model)
 	l.greeted = false
@@ -249,7 +250,7 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 		}
 		err = tx.PutLine(&store.Line{
 			Name: l.o.Name, IMEI: id.IMEI, ICCID: id.ICCID, Number: number, Paused: known != nil && known.Paused,
-			Simulated: l.o.Simulated, SeenAt: now,
+			Simulated: l.o.Simulated, SeenAt: readAt,
 		})
 		if err == nil && id.ICCID != "" {
 			err = tx.PutSIM(store.SIM{ICCID: id.ICCID, IMSI: id.IMSI, Simulated: l.o.Simulated, SeenAt: now})

@@ -118,7 +118,7 @@ var (
 	descSignal     = desc("line_signal_dbm", "Received power in dBm; none while it is not known.", "line")
 	descQueue      = desc("queue_messages", "Messages that wait to be sent.", "priority")
 	descOldest     = desc("queue_oldest_seconds", "Age of the oldest message that waits.")
-	descStorage    = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line.", "line")
+	descStorage    = desc("sim_storage_ratio", "Fill of the fullest SMS memory of the line; none while its modem is not open.", "line")
 	descCredit     = desc("line_balance", "Credit of the SIM as its operator told it last.", "line")
 	descLimit      = desc("line_limit_ratio", "Share of a limit of the line that its SIM has used in this day or month.", "line", "limit")
 	descProbeRatio = desc("probe_success_ratio", "Share of the last 20 probes that arrived within the objective.", "from", "to")
@@ -141,14 +141,14 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	now := m.g.clock.now()
 	for _, l := range m.g.lines() {
-		ok, _ := l.ready(now)
 		l.mu.Lock()
-		name, state, storage, signal, credit := l.o.Name, l.state.State, l.state.Storage, l.state.SignalDBM, l.balance
+		state, _ := l.stands(now)
+		name, storage, signal, credit := l.o.Name, l.state.Storage, l.state.SignalDBM, l.balance
 		l.mu.Unlock()
 		if signal != 0 {
 			gauge(descSignal, float64(signal), name)
 		}
-		gauge(descUp, bit(ok), name)
+		gauge(descUp, bit(state == stateUp), name)
 		gauge(descState, 1, name, state)
 		if !credit.At.IsZero() {
 			gauge(descCredit, credit.Amount, name)
@@ -159,7 +159,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 				fill = max(fill, float64(s.Used)/float64(s.Total))
 			}
 		}
-		gauge(descStorage, fill, name)
+		if len(storage) > 0 {
+			gauge(descStorage, fill, name)
+		}
 		for _, c := range l.quota.caps(now, l.quota.present(now)) {
 			if c.limit > 0 {
 				gauge(descLimit, float64(c.used)/float64(c.limit), name, c.name)

@@ -26,16 +26,18 @@ func (l *line) openModem() (Modem, error) {
 	return l.modem, nil
 }
 
-// hold makes the modem of the present session known to operators; the
-// returned function ends that.
+// hold makes the modem of the present session known to operators. The returned
+// function ends that, and forgets what is true only while a modem is open.
 func (l *line) hold(m Modem) func() {
-	set := func(m Modem) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.modem = m
+	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.modem = m
+		l.modem = nil
+		l.state.Operator, l.state.Registration, l.state.SignalDBM, l.state.Storage = "", "", 0, nil
 	}
-	set(m)
-	return func() { set(nil) }
 }
 
 // adminLine is the line of a request that only admin may make.

@@ -134,7 +134,7 @@ func TestModemThatCannotSendStillReceives(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.inbound(1)
-	r.lineState("modem0", "up")
+	r.lineState("modem0", "out-of-service")
 	l, _ := r.g.Line(t.Context(), admin, "modem0")
 	if l.Recovery.Step != gateway.StepNone || !strings.Contains(l.Detail, "cannot send") {
 		t.Errorf("the line says %q, %+v", l.Detail, l.Recovery)

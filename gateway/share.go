@@ -86,14 +86,16 @@ func (l *line) lighter(m *store.Message, now time.Time) *line {
 func (l *line) ready(now time.Time) (ok bool, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.state.Paused, l.state.State != "up":
+	switch state, _ := l.stands(now); {
+	case state == stateUp:
+		return true, time.Time{}
+	case l.state.Paused, l.state.State != stateUp:
 		return false, time.Time{}
 	case now.Before(l.block.until):
 		return false, l.block.until
 	}
 	_, until = l.quota.reached(now)
-	return until.IsZero(), until
+	return false, until
 }
 
 // free says whether the line could send at once.

@@ -134,8 +134,8 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	now := l.g.clock.now()
 	l.mu.Lock()
 	s := l.state
+	s.State, s.Detail = l.stands(now)
 	s.Storage = append([]StorageStatus(nil), s.Storage...)
-	block := l.block
 	full := ""
 	if l.standing != "" { // else the modem is not there
 		full = l.storageWords()
@@ -145,17 +145,6 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	l.mu.Unlock()
 	l.g.metrics.counters(&s)
 	s.Labels, s.Limits = l.o.Labels, l.limits(now)
-	switch {
-	case s.Paused && s.State == "up":
-		s.State, s.Detail = "paused", "it receives and does not send: modemgate line resume "+s.Name+", or POST /v1/lines/"+s.Name+"/resume, lets it send"
-	case s.State == "up" && now.Before(block.until) && s.Recovery.Step == StepNone:
-		s.Detail = fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", block.why, when(block.until))
-	case s.State == "up" && now.Before(block.until):
-		s.Detail = fmt.Sprintf("the network refused this line (%s): it sends again at %s", refusal(block.why), when(block.until))
-	}
-	if words := l.quota.words(now); words != "" && s.State == "up" && s.Detail == "" {
-		s.State, s.Detail = stateLimited, words
-	}
 	if full != "" && s.Detail != "" {
 		full = "; " + full
 	}
@@ -210,7 +199,7 @@ func (g *Gateway) pause(ctx context.Context, r Request, name string, on bool) (L
 		l.mu.Lock()
 		rec := store.Line{
 			Name: name, IMEI: l.state.IMEI, ICCID: l.state.ICCID, Number: l.state.Number, Paused: on,
-			Simulated: l.o.Simulated, SeenAt: g.clock.now(),
+			Simulated: l.o.Simulated, SeenAt: l.state.ReadAt,
 		}
 		l.mu.Unlock()
 		if err := tx.PutLine(&rec); err != nil {

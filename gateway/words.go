@@ -133,7 +133,7 @@ type InboundPage struct {
 // LineStatus is the state of one line.
 type LineStatus struct {
 	Name         string
-	State        string // starting, up, paused, limited, absent, no-network, denied, roaming, no-smsc, sim-…, failed, recovering, out-of-service, stopped
+	State        string // starting, up, paused, limited, refused, absent, no-network, denied, roaming, no-smsc, sim-…, modem-wrong, failed, recovering, out-of-service, stopped
 	Since        time.Time
 	Detail       string // what is wrong and what to do; "" when up
 	Paused       bool
@@ -146,16 +146,20 @@ type LineStatus struct {
 	Model        string
 	Revision     string
 	SMSC         string
+	ReadAt       time.Time // when modem and SIM said what they are; zero: never yet
+
+	// What follows is of now: it is empty while the modem is not open.
 	Operator     string
 	Registration string
 	SignalDBM    int // 0: unknown
 	Storage      []StorageStatus
-	Sent         uint64 // SMS parts accepted by the network since the start
-	Failed       uint64
-	Unknown      uint64
-	Received     uint64
-	Restarts     uint64
-	PartsToday   int // counted against limits.per_day
+
+	Sent       uint64 // SMS parts accepted by the network since the start
+	Failed     uint64
+	Unknown    uint64
+	Received   uint64
+	Restarts   uint64
+	PartsToday int // counted against limits.per_day
 
 	PartsThisMonth int
 	CostThisMonth  int // units; 0 where no costs are configured

@@ -60,9 +60,13 @@ func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 	case l.State == "starting":
 		x.add("line", l.Name, levelWarn, "is being opened", "look again in a minute")
 		return
+	case l.State == "limited":
+		x.add("line", l.Name, levelWarn, l.Detail, "raise limits of the line in the configuration, or add a line")
 	case l.State != "up":
 		x.add("line", l.Name, levelFail, "is "+l.State+": "+orNone(l.Detail), "")
-		return
+		if !l.open() {
+			return
+		}
 	case l.Detail != "":
 		x.add("line", l.Name, levelWarn, l.Detail, "")
 	default:

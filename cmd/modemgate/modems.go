@@ -131,9 +131,6 @@ func withLines(all []modemJSON, lines []lineJSON) []modemJSON {
 				m.Mode = "simulated"
 			}
 		}
-		if !l.open() {
-			l.Operator, l.SignalDBM = "", 0
-		}
 		m.Line, m.State, m.IMEI, m.ICCID, m.Operator, m.Signal = l.Name, l.State, l.Identity.IMEI, l.Identity.ICCID, l.Operator, l.SignalDBM
 		if m.Model == "" {
 			m.Model = l.Identity.Model

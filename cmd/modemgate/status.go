@@ -73,8 +73,8 @@ func showLines(w io.Writer, lines []lineJSON) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "LINE\tSTATE\tSINCE\tNUMBER\tOPERATOR\tSIGNAL\tMEMORY\tSENT\tFAILED\tRECEIVED")
 	for _, l := range lines {
-		if !l.open() { // what it was before is not what it is
-			l.Identity.Number, l.Operator, l.SignalDBM, l.Storage = "", "", 0, nil
+		if !l.open() { // its SIM may be another one now
+			l.Identity.Number = ""
 		}
 		signal := "-"
 		if l.SignalDBM != 0 {
@@ -123,13 +123,7 @@ func (l lineJSON) rank() int {
 
 // open says whether the daemon has a session with the modem of the line, so that
 // what it tells of SIM and network is of now.
-func (l lineJSON) open() bool {
-	switch l.State {
-	case "up", "paused", "limited", "no-network", "denied", "roaming", "no-smsc":
-		return true
-	}
-	return false
-}
+func (l lineJSON) open() bool { return l.Registration != "" }
 
 func (l lineJSON) state() string {
 	if l.Simulated {
