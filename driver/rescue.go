@@ -2,17 +2,15 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 )
 
 // What helps a modem that its session cannot help any more, from the gentlest
-// on: CycleRadio, then [Modem.Reset] or [ResetSilent], then [ResetUSB], then
-// [Power.Cycle]. None says whether it has helped: the caller opens the modem
+// on: CycleRadio, then [Modem.Reset] or [ResetSilent], then [USBSwitch.Reset],
+// then [Power.Cycle]. None says whether it has helped: the caller opens the modem
 // anew and sees.
 
 // radioPause is how long the radio stays off: long enough for the network to
@@ -93,81 +91,6 @@ func ResetSilent(ctx context.Context, o Options, id Identity) error {
 		return fmt.Errorf("reset without an answer: %w", err)
 	}
 	return nil
-}
-
-// ErrNotUSB means that a port does not belong to a USB device.
-var ErrNotUSB = errors.New("port is not on USB")
-
-// usbOff is how long a USB device stays without its drivers.
-const usbOff = time.Second
-
-// ResetUSB takes the drivers from the USB device of a port and gives them back
-// (`authorized` in sysfs, Documentation/usb/authorization.rst of Linux): the
-// device loses its ttys and gets new ones, maybe under other names. What is
-// plugged into the same hub is not touched. sysfs is "" for /sys. Once off, the
-// device is switched on again whatever ctx says. Errors: [ErrNoPort],
-// [ErrNotUSB], or what the kernel said, with what would be needed.
-func ResetUSB(ctx context.Context, sysfs, port string) error {
-	dir, err := usbDevice(sysfs, port)
-	if err != nil {
-		return fmt.Errorf("usb reset: %w", err)
-	}
-	file := filepath.Join(dir, "authorized")
-	if err := writeAttribute(file, "0"); err != nil {
-		return fmt.Errorf("usb reset: %w", err)
-	}
-	_ = pause(ctx, nil, usbOff)
-	if err := writeAttribute(file, "1"); err != nil {
-		return fmt.Errorf("usb reset: the device is off and cannot be switched on again: %w", err)
-	}
-	return nil
-}
-
-// usbDevice is the directory of the USB device that a tty belongs to: the first
-// one above the tty that has the ids of a device. Above it are only hubs.
-func usbDevice(sysfs, port string) (string, error) {
-	if sysfs == "" {
-		sysfs = "/sys"
-	}
-	if port == "" {
-		return "", fmt.Errorf("%w: it is not known where the modem is", ErrNoPort)
-	}
-	node, err := filepath.EvalSymlinks(port)
-	if err != nil {
-		return "", openError(port, err)
-	}
-	top, err := filepath.EvalSymlinks(sysfs)
-	if err != nil {
-		return "", err
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Join(top, "class/tty", filepath.Base(node), "device"))
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", ErrNotUSB, node)
-	}
-	for ; len(dir) > len(top); dir = filepath.Dir(dir) {
-		if exists(filepath.Join(dir, "idVendor")) && exists(filepath.Join(dir, "authorized")) {
-			return dir, nil
-		}
-	}
-	return "", fmt.Errorf("%w: %s", ErrNotUSB, node)
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-// writeAttribute writes to a file of sysfs that is there.
-func writeAttribute(path, value string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
-	if err != nil {
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, errReadOnly) {
-			return fmt.Errorf("no right to write %s: let the udev rules give it to the group of the daemon: %w", path, err)
-		}
-		return err
-	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
 }
 
 // Plug names what is plugged in at a port at this moment, "" for nothing; after

@@ -87,98 +87,6 @@ func TestNoResetWhereItDoesHarm(t *testing.T) {
 	}
 }
 
-// sysfs makes the part of sysfs that a tty on USB has: a hub, on it a device,
-// on that an interface with the tty.
-func sysfs(t *testing.T, tty string) (root, device string) {
-	t.Helper()
-	root = t.TempDir()
-	hub := filepath.Join(root, "devices/pci0000:00/usb1")
-	device = filepath.Join(hub, "1-1")
-	port := filepath.Join(device, "1-1:1.2", tty)
-	for _, dir := range []string{port, filepath.Join(root, "class/tty", tty)} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for path, text := range map[string]string{
-		filepath.Join(hub, "idVendor"): "1d6b\n", filepath.Join(hub, "authorized"): "1\n",
-		filepath.Join(device, "idVendor"): "2c7c\n", filepath.Join(device, "authorized"): "1\n",
-		filepath.Join(device, "1-1:1.2/authorized"): "1\n",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(port, filepath.Join(root, "class/tty", tty, "device")); err != nil {
-		t.Fatal(err)
-	}
-	return root, device
-}
-
-func TestUSBResetOfTheDeviceAlone(t *testing.T) {
-	node := filepath.Join(t.TempDir(), "ttyUSB2")
-	if err := os.WriteFile(node, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	link := filepath.Join(t.TempDir(), "by-id")
-	if err := os.Symlink(node, link); err != nil {
-		t.Fatal(err)
-	}
-	root, device := sysfs(t, "ttyUSB2")
-	var seen []string
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ready, stop := make(chan struct{}), make(chan struct{})
-	watched := make(chan struct{})
-	go func() { // as udev would
-		defer close(watched)
-		for {
-			b, _ := os.ReadFile(filepath.Join(device, "authorized"))
-			if s := strings.TrimSpace(string(b)); s != "" && (len(seen) == 0 || seen[len(seen)-1] != s) {
-				switch seen = append(seen, s); len(seen) {
-				case 1:
-					close(ready)
-				case 2:
-					cancel() // it comes back all the same
-				case 3:
-					return
-				}
-			}
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Millisecond):
-			}
-		}
-	}()
-	soon(t, ready, "the first look")
-	if err := ResetUSB(ctx, root, link); err != nil {
-		t.Fatal(err)
-	}
-	back := time.AfterFunc(patience, func() { close(stop) })
-	<-watched
-	back.Stop()
-	if !slices.Equal(seen, []string{"1", "0", "1"}) {
-		t.Errorf("authorized was %q", seen)
-	}
-	for _, other := range []string{filepath.Dir(device), filepath.Join(device, "1-1:1.2")} {
-		if b, _ := os.ReadFile(filepath.Join(other, "authorized")); string(b) != "1\n" {
-			t.Errorf("%s was touched", filepath.Base(other))
-		}
-	}
-}
-
-func TestUSBResetOfWhatIsNoUSB(t *testing.T) {
-	p := newPeer(t)
-	root, _ := sysfs(t, "ttyUSB2")
-	if err := ResetUSB(context.Background(), root, p.path); !errors.Is(err, ErrNotUSB) {
-		t.Errorf("a pty: %v", err)
-	}
-	if err := ResetUSB(context.Background(), root, filepath.Join(t.TempDir(), "gone")); !errors.Is(err, ErrNoPort) {
-		t.Errorf("no port: %v", err)
-	}
-}
-
 func TestPlugChangesWithThePort(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, "modem")
@@ -186,7 +94,7 @@ func TestPlugChangesWithThePort(t *testing.T) {
 		if got := Plug(port); got != "" {
 			t.Errorf("nothing at %q is %q", port, got)
 		}
-		if err := ResetUSB(context.Background(), "", port); !errors.Is(err, ErrNoPort) {
+		if err := new(USBSwitch).Reset(context.Background(), port); !errors.Is(err, ErrNoPort) {
 			t.Errorf("reset of nothing at %q: %v", port, err)
 		}
 		if err := ResetSilent(context.Background(), Options{Port: port}, Identity{Manufacturer: "Quectel"}); !errors.Is(err, ErrNoPort) {

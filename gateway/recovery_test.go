@@ -318,7 +318,7 @@ func TestUSBResetBringsTheModemBackUnderAnotherName(t *testing.T) {
 	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) {
 		o.Recovery.Return = 20 * time.Second
 		o.Lines[0].Rescue.USB = func(ctx context.Context) error {
-			return driver.ResetUSB(ctx, root.Load().(string), o.Lines[0].Port)
+			return (&driver.USBSwitch{Sys: root.Load().(string)}).Reset(ctx, o.Lines[0].Port)
 		}
 	})
 	modem := r.net.Modems()[0]

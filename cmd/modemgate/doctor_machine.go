@@ -170,8 +170,11 @@ func (x *examination) plugged() (held map[string]string) {
 	if err != nil {
 		x.add("usb", "", levelWarn, "cannot be read: "+err.Error(), "")
 	}
-	modems := 0
+	modems := x.switchedOff(devices)
 	for _, d := range devices {
+		if d.Off {
+			continue
+		}
 		if words := d.Words(); words != "" {
 			level := levelFail
 			if d.Mode == usb.Adapter || d.Mode == usb.Other {
@@ -196,6 +199,41 @@ func (x *examination) plugged() (held map[string]string) {
 		x.add("usb", "", levelFail, "no modem is plugged in", "plug one in; lsusb and dmesg say what the kernel sees of it")
 	}
 	return held
+}
+
+// switchedOff looks at modems that have no drivers, by a reset that died half
+// way or by somebody's will, and counts them.
+func (x *examination) switchedOff(devices []usb.Device) (modems int) {
+	noted, err := usbSwitch(x.place.usb, x.cfg, nil).StillOff()
+	if err != nil && !errors.Is(err, fs.ErrPermission) { // that is said of data_dir
+		x.add("usb", "", levelWarn, "it is not known what resets have switched off: "+err.Error(), "")
+	}
+	byReset := map[string]driver.USBOff{}
+	for _, n := range noted {
+		byReset[filepath.Base(n.Dir)] = n
+	}
+	reset := func(path, name, do string) {
+		modems++
+		x.add("usb", path, levelFail, name+" is switched off by a reset and not on again yet; a running daemon tries every 10 s",
+			"systemctl start modemgate if it does not run; if that does not help: "+do+", or plug it in anew")
+	}
+	for _, d := range devices {
+		_, ours := byReset[d.Path]
+		delete(byReset, d.Path)
+		switch {
+		case d.Off && ours:
+			reset(d.Path, d.String(), d.SwitchOn())
+		case d.Off:
+			modems++
+			x.add("usb", d.Path, levelWarn, d.String()+" is switched off, and not by modemgate", "if nobody wants it so: "+d.SwitchOn())
+		}
+	}
+	for _, n := range noted {
+		if path := filepath.Base(n.Dir); byReset[path] == n {
+			reset(path, "modem "+n.ID, usb.Device{Path: path}.SwitchOn())
+		}
+	}
+	return modems
 }
 
 // known says whether a port is one of a device that is a modem.

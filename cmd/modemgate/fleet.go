@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -40,11 +42,20 @@ func (a *app) realLines() []gateway.LineOptions {
 	a.finder = usb.NewFinder(usb.Options{
 		Tree: usbTree, Every: usbEvery, Ask: a.ask, Auto: a.cfg.Modems.Adopt(), Log: a.log.With("part", "usb"),
 	}, wants)
+	a.usb = usbSwitch(usbTree, a.cfg, a.log.With("part", "usb"))
 	var lines []gateway.LineOptions
 	for _, l := range a.cfg.Modems.List {
 		lines = append(lines, a.realLine(l))
 	}
 	return lines
+}
+
+// usbOffName is the file in the data directory that says which modems a reset
+// has switched off on USB.
+const usbOffName = "usb-off.json"
+
+func usbSwitch(tree usb.Tree, cfg configs.Config, log *slog.Logger) *driver.USBSwitch {
+	return &driver.USBSwitch{Sys: tree.Sys, File: filepath.Join(cfg.DataDir, usbOffName), Log: log}
 }
 
 func (a *app) realLine(l configs.Line) gateway.LineOptions {

@@ -47,7 +47,8 @@ type app struct {
 	sim  *sim.Network // nil unless lines are simulated
 	stop []cleanup    // run in reverse
 
-	finder *usb.Finder // nil if lines are simulated
+	finder *usb.Finder       // nil if lines are simulated
+	usb    *driver.USBSwitch // the same
 }
 
 // cleanup is one thing to end, by name.
@@ -280,6 +281,7 @@ func (a *app) run(ctx context.Context) error {
 	group.Go(func() error { return a.gw.Run(work) })
 	if a.finder != nil {
 		group.Go(func() error { return a.finder.Run(work) })
+		group.Go(func() error { return a.usb.Run(work) })
 	}
 	if a.finder != nil && a.cfg.Modems.Adopt() {
 		group.Go(func() error { return a.adopt(work) })

@@ -205,7 +205,7 @@ func (f *Finder) look() {
 			k = &known{since: time.Now()}
 			different = true
 			f.log.Info("USB device appeared", "device", d.String(), "mode", d.Mode, "ports", len(d.Ports), "note", d.Words())
-		} else if !slices.EqualFunc(k.Ports, d.Ports, func(a, b Port) bool { return a.Name == b.Name && a.Role == b.Role }) {
+		} else if !slices.EqualFunc(k.Ports, d.Ports, func(a, b Port) bool { return a.Name == b.Name && a.Role == b.Role }) || k.Off != d.Off {
 			different, k.steady = true, false
 			if !k.asked {
 				k.tries, k.next = 0, time.Time{} // its ports come one by one

@@ -57,6 +57,7 @@ func (t Tree) device(sys fs.FS, name string, interfaces []string, links map[stri
 	}
 	d := Device{
 		Path: name, Vendor: uint16(vendor), Product: uint16(product), Mode: Other,
+		Off:   attribute(sys, dir, "authorized") == "0",
 		Maker: attribute(sys, dir, "manufacturer"), Name: attribute(sys, dir, "product"), Serial: attribute(sys, dir, "serial"),
 	}
 	d.Bus, _ = strconv.Atoi(attribute(sys, dir, "busnum"))

@@ -174,3 +174,15 @@ func TestUnreadableDeviceSpoilsNothing(t *testing.T) {
 		t.Errorf("an unreadable list: %v", err)
 	}
 }
+
+func TestScanTellsWhatIsSwitchedOff(t *testing.T) {
+	b := usbtest.New(t)
+	b.Plug(usbtest.Device{Path: "1-1", ID: "2c7c:0125"})
+	if err := os.WriteFile(b.Authorized("1-1"), []byte("0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := scan(t, tree(b))
+	if len(got) != 1 || !got[0].Off || !strings.HasSuffix(got[0].Words(), "echo 1 | sudo tee /sys/bus/usb/devices/1-1/authorized switches it on") {
+		t.Errorf("%+v: %s", got, got[0].Words())
+	}
+}

@@ -90,6 +90,7 @@ type Device struct {
 
 	Mode  Mode
 	Model string // by the table, "" if it is not there
+	Off   bool   // somebody has taken its drivers away: `authorized` is 0
 	Ports []Port // by interface
 }
 
@@ -162,6 +163,9 @@ func (d Device) Candidates() (ports []Port, known bool) {
 // Words say what keeps the device from being used as a modem and what to do;
 // "" if nothing does.
 func (d Device) Words() string {
+	if d.Off {
+		return d.String() + " is switched off on USB: unless a reset is under way, " + d.SwitchOn() + " switches it on"
+	}
 	switch d.Mode {
 	case Storage:
 		return d.String() + " is in mass storage mode: install usb-modeswitch and plug it in again"
@@ -184,6 +188,11 @@ func (d Device) Words() string {
 		return d.String() + " has no port for AT commands among its " + fmt.Sprint(len(d.Ports)) + ": change its USB mode, or list it with its port"
 	}
 	return ""
+}
+
+// SwitchOn is the command that gives a device that is off its drivers back.
+func (d Device) SwitchOn() string {
+	return "echo 1 | sudo tee /sys/" + usbDevices + "/" + d.Path + "/authorized"
 }
 
 const firmwareDriver = "ti_usb_3410_5052"

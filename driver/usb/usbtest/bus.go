@@ -66,7 +66,7 @@ func (b *Bus) Plug(d Device) {
 	dir := b.home(d.Path)
 	vendor, product, _ := strings.Cut(d.ID, ":")
 	b.files(dir, map[string]string{
-		"idVendor": vendor, "idProduct": product, "busnum": "1", "devnum": fmt.Sprint(b.number),
+		"idVendor": vendor, "idProduct": product, "busnum": "1", "devnum": fmt.Sprint(b.number), "authorized": "1",
 		"manufacturer": d.Maker, "product": d.Name, "serial": d.Serial,
 	})
 	b.link(filepath.Join("../../../devices", d.Path), filepath.Join(b.Sys, "bus/usb/devices", d.Path))
@@ -117,9 +117,14 @@ func (b *Bus) plugInterface(d Device, i Interface) {
 		home = filepath.Join(dir, "tty", i.TTY)
 	}
 	b.files(home, map[string]string{"dev": "188:0"})
+	b.link("../..", filepath.Join(home, "device"))
 	b.link(home, filepath.Join(b.Sys, "class/tty", i.TTY))
 	b.link("../../"+i.TTY, filepath.Join(b.Dev, "serial/by-path", fmt.Sprintf("usb-0:%s:1.%d-port0", d.Path, i.Number)))
 }
+
+// Authorized is the file that switches a device off and on; nothing but its
+// content changes.
+func (b *Bus) Authorized(path string) string { return filepath.Join(b.home(path), "authorized") }
 
 // Unplug makes a device vanish, its ports first.
 func (b *Bus) Unplug(path string) {
