@@ -63,7 +63,6 @@ func (l *line) learn(c *claim, fate string, sendErr error) {
 	var se *driver.SendError
 	switch {
 	case sendErr == nil:
-		l.sentAt.Store(l.g.clock.now().UnixNano())
 		l.unanswered.Store(false)
 		l.unblock()
 		l.log.Debug("the network took a part", "msg", c.m.ID, "part", c.part)
@@ -121,6 +120,7 @@ func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Ti
 	if err != nil || !ok {
 		return err
 	}
+	tx.After(func() { l.sentAt.Store(now.UnixNano()) })
 	fresh, err := tx.Message(m.ID)
 	if err != nil {
 		return err

@@ -152,6 +152,10 @@ func TestSIMThatCannotBeKeptAlive(t *testing.T) {
 		page, err := r.g.ListMessages(t.Context(), admin, gateway.MessageFilter{Limit: 1})
 		return err == nil && len(page.Items) == 1
 	})
+	r.until("the line is blocked", func() bool { // else it is for a minute of what comes after
+		l, err := r.g.Line(t.Context(), admin, "modem0")
+		return err == nil && l.LastError == "cms-10"
+	})
 	r.pass(25 * time.Hour)
 	r.until("the failure is told", func() bool { return len(r.events("keep-alive-failed")) == 1 })
 }
