@@ -13,11 +13,9 @@ import (
 // parts, which a late delivery does not change. Half a message is a nuisance,
 // halves of two that make one are a wrong code.
 const (
-	setWindow  = 10 * time.Minute // how far apart the parts of one SMS may be stamped in all
-	partGap    = 30 * time.Second // from here on two parts that follow one another are of two messages
-	closeGap   = 10 * time.Second // up to here there is no doubt
-	tieGap     = 5 * time.Second  // two messages so near to a part cannot be told apart by it
-	settleTime = 30 * time.Second // how long a doubtful whole waits for a part that contradicts it
+	setWindow = 10 * time.Minute // how far apart the parts of one SMS may be stamped in all
+	partGap   = 10 * time.Second // from here on two parts that follow one another are of two messages: a radio takes up to 6 s for one
+	tieGap    = 5 * time.Second  // two messages so near to a part cannot be told apart by it
 )
 
 type fitness int
@@ -32,12 +30,10 @@ const (
 // others, and its place free. Another text in the same place, or a time far
 // off, makes it a part of another message.
 func fit(s *store.Set, p store.SetPart) fitness {
-	near := false
 	for _, have := range s.Parts {
 		if apart(have, p) > setWindow {
 			return strange
 		}
-		near = near || within(have, p, partGap)
 	}
 	for _, have := range s.Parts {
 		if have.Seq != p.Seq {
@@ -48,16 +44,32 @@ func fit(s *store.Set, p store.SetPart) fitness {
 		}
 		return strange
 	}
-	if s.Done || !near {
+	if s.Done || !follows(s.Parts, p) {
 		return strange
 	}
 	return belongs
 }
 
-// within says whether two parts were stamped less than gap apart for each step
-// from one to the other. Without stamps there is only the time of arrival,
-// which says little.
-func within(a, b store.SetPart, gap time.Duration) bool {
+// follows says whether a part was stamped near enough to those on both sides
+// of its place: then a whole has no step that is too long for one message.
+func follows(parts []store.SetPart, p store.SetPart) bool {
+	var before, after *store.SetPart
+	for i, have := range parts {
+		switch {
+		case have.Seq < p.Seq && (before == nil || have.Seq > before.Seq):
+			before = &parts[i]
+		case have.Seq > p.Seq && (after == nil || have.Seq < after.Seq):
+			after = &parts[i]
+		}
+	}
+	return (before == nil || within(*before, p)) && (after == nil || within(*after, p))
+}
+
+// within says whether two parts were stamped less than partGap apart for each
+// step from one to the other. Without stamps there is only the time of
+// arrival, which says little.
+func within(a, b store.SetPart) bool {
+	gap := partGap
 	if a.SMSCAt.IsZero() || b.SMSCAt.IsZero() {
 		gap = setWindow
 	}
@@ -140,7 +152,7 @@ func (g *Gateway) takeOver(tx store.Tx, s *store.Set, first store.SetPart, rival
 		kept := slices.Clone(rival.Parts)
 		for _, p := range rival.Parts {
 			free := p.Seq != first.Seq && !slices.ContainsFunc(s.Parts, func(o store.SetPart) bool { return o.Seq == p.Seq })
-			if !free || !within(p, first, partGap) || apart(p, first) >= distance(p, kept) {
+			if !free || !follows(append(s.Parts[:len(s.Parts):len(s.Parts)], first), p) || apart(p, first) >= distance(p, kept) {
 				continue
 			}
 			if err := tx.DropSetPart(rival.ID, p.Seq); err != nil {
@@ -159,16 +171,4 @@ func (g *Gateway) takeOver(tx store.Tx, s *store.Set, first store.SetPart, rival
 		}
 	}
 	return nil
-}
-
-// doubtful says whether parts that make a whole were stamped so far apart that
-// they may be of two messages.
-func doubtful(parts []store.SetPart) bool {
-	sorted := slices.SortedFunc(slices.Values(parts), func(a, b store.SetPart) int { return a.Seq - b.Seq })
-	for i := 1; i < len(sorted); i++ {
-		if !within(sorted[i-1], sorted[i], closeGap) {
-			return true
-		}
-	}
-	return false
 }

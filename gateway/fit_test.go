@@ -32,7 +32,7 @@ func sequences(left []piece) [][]piece {
 // reference in every order of their parts, with every loss of some, and never
 // may a text hold the code of one and the end of the other.
 func TestTrapS12EveryOrderAndEveryLoss(t *testing.T) {
-	for name, apart := range map[string]time.Duration{"a minute apart": time.Minute, "20 s apart": 20 * time.Second} {
+	for name, apart := range map[string]time.Duration{"a minute apart": time.Minute, "20 s apart": 20 * time.Second, "10 s apart": 10 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil, nil)
 			began := time.Now().Add(-time.Hour).Truncate(time.Second)
@@ -50,7 +50,7 @@ func TestTrapS12EveryOrderAndEveryLoss(t *testing.T) {
 			for _, in := range r.everyPart(all) {
 				sequence := all[senderIndex(in.From)]
 				one, two := strings.Contains(in.Text, "<1"), strings.Contains(in.Text, "<2")
-				if one && two && !undecidable(sequence, apart) {
+				if one && two {
 					t.Errorf("%v: two messages became one: %q", sequence, in.Text)
 				}
 				if !in.Incomplete {
@@ -94,12 +94,6 @@ func (r *rig) everyPart(all [][]piece) (list []gateway.Inbound) {
 	return list
 }
 
-// undecidable is when of each message only the half came that the other lost,
-// at a pace that some phones have: nothing tells them from one message.
-func undecidable(s []piece, apart time.Duration) bool {
-	return apart < 30*time.Second && len(s) == 2 && s[0].message != s[1].message && s[0].part != s[1].part
-}
-
 const senders = 447700900000
 
 func senderNumber(i int) string { return fmt.Sprintf("+%d", senders+i) }
@@ -121,23 +115,31 @@ func (r *rig) half(phone int, p piece, began time.Time, apart time.Duration) {
 	}
 }
 
-// TestLatePartWithADoubtfulStampAmends: what was published incomplete is
-// amended when nothing has contradicted the late part for a while, also over a
-// restart.
-func TestLatePartWithADoubtfulStampAmends(t *testing.T) {
+// TestLatePartAmendsOnlyWhatItWasSentWith: what was published incomplete is
+// amended by a part stamped within the pace of a slow radio, also over a
+// restart, and one stamped later is of another message.
+func TestLatePartAmendsOnlyWhatItWasSentWith(t *testing.T) {
 	r := newRig(t, nil, nil)
-	text, began := strings.Repeat("0123456789", 20), time.Now().Add(-time.Hour)
-	r.to0(text, sim.SendOptions{Ref: new(5), Order: []int{1}, Timestamp: began})
-	r.empty()
+	text, began := strings.Repeat("0123456789", 40), time.Now().Add(-time.Hour)
+	send := func(ref, part int, after time.Duration) {
+		r.to0(text, sim.SendOptions{Ref: new(ref), Order: []int{part}, Timestamp: began.Add(after)})
+		r.empty()
+	}
+	send(5, 1, 0)
+	send(5, 3, 18*time.Second)
+	send(6, 1, 0)
+	send(6, 3, 18*time.Second)
 	r.pass(61 * time.Second)
-	first := r.inbound(1)[0]
-	r.to0(text, sim.SendOptions{Ref: new(5), Order: []int{2}, Timestamp: began.Add(15 * time.Second)})
-	r.empty()
-	r.inbound(1)
+	first := r.inbound(2)
 	r.restart()
-	r.pass(31 * time.Second)
-	if got := r.inbound(2)[1]; got.Incomplete || got.Amends != first.ID || got.Text != text {
+	send(5, 2, 9*time.Second)
+	if got := r.inbound(3)[2]; got.Incomplete || got.Amends != first[0].ID || got.Text != text {
 		t.Errorf("amended as %+v", got)
+	}
+	send(6, 2, 10*time.Second) // too late for the first, though not for the third
+	r.pass(61 * time.Second)
+	if got := r.inbound(4)[3]; !got.Incomplete || got.Amends != "" || !strings.HasPrefix(got.Text, " […] ") {
+		t.Errorf("joined as %+v", got)
 	}
 }
 

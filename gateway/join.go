@@ -58,13 +58,6 @@ func (g *Gateway) grow(tx store.Tx, s *store.Set, p store.SetPart, now time.Time
 	}
 	s.Parts = append(s.Parts, p)
 	switch {
-	case len(s.Parts) == s.Key.Total && doubtful(s.Parts):
-		// Published when nothing has contradicted it for a while.
-		c := store.SetChange{DueAt: ptr(now.Add(min(settleTime, g.o.Reassembly)))}
-		if s.InboundID != "" {
-			s.LateAt, c.LateAt = now, &now
-		}
-		return tx.ChangeSet(s.ID, c)
 	case len(s.Parts) == s.Key.Total:
 		return g.publishSet(tx, s, now)
 	case s.InboundID != "" && s.LateAt.IsZero():
