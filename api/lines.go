@@ -42,6 +42,14 @@ type line struct {
 	Counters     counters  `json:"counters"`
 	LastError    string    `json:"last_error,omitempty"`
 	Recovery     *recovery `json:"recovery,omitempty"`
+	Calls        []ring    `json:"calls,omitempty"`
+}
+
+// ring is a call that came in.
+type ring struct {
+	At       stamp  `json:"at"`
+	From     string `json:"from,omitempty"`
+	Rejected bool   `json:"rejected"`
 }
 
 // identity is what modem and SIM said they are, at ReadAt. The rest of a line,
@@ -266,6 +274,7 @@ func lineBody(l gateway.LineStatus) line {
 			Reached: l.Limits.Reached, RetryAt: stampOrNull(l.Limits.Until),
 		},
 		LastError: l.LastError, Recovery: recoveryBody(l.Recovery),
+		Calls: each(l.Calls, func(c gateway.Call) ring { return ring{stamp{c.At}, c.From, c.Rejected} }),
 	}
 }
 

@@ -21,7 +21,7 @@ var wireTypes = map[string]any{
 	"NewOTP": newOTP{}, "Try": try{}, "NumberTry": numberTry{}, "Verdict": verdict{}, "OTP": otp{}, "Delivery": delivery{},
 	"Inbound": inbound{}, "InboundPage": page[inbound]{}, "Cursor": cursor{},
 	"Line": line{}, "Identity": identity{}, "Storage": storage{}, "Counters": counters{}, "LineLimits": limits{}, "LinePage": page[line]{},
-	"Recovery": recovery{}, "Incident": incident{}, "ResetLine": resetLine{},
+	"Recovery": recovery{}, "Incident": incident{}, "Call": ring{}, "ResetLine": resetLine{},
 	"Credit": credit{}, "ATCommand": atCommand{}, "ATAnswer": atAnswer{}, "TraceLine": traceLine{}, "TracePage": page[traceLine]{},
 	"USSDStep": ussdStep{}, "USSDAnswer": ussdAnswer{},
 	"Queue": queue{}, "Status": status{}, "NATSStatus": natsStatus{}, "StoreStatus": storeStatus{},

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,30 +89,70 @@ func (l *line) answerCall(ctx context.Context, m Modem) {
 	}()
 }
 
-// tellCall makes the event modem.<line>.call. The number is in it for those
-// who may read it, and masked in the log.
+// Call is one call that came in.
+type Call struct {
+	At       time.Time
+	From     string // as the network gave it; "" when it gave none; masked for those who may not read the line's SMS
+	Rejected bool
+}
+
+// maxCalls is how many a line remembers, since the start.
+const maxCalls = 10
+
+// tellCall keeps the call and makes the event modem.<line>.call. Whoever reads
+// the status gets that, so the number in it is masked as in the log; the whole
+// number is in the line's status, for those who may read its SMS.
 func (l *line) tellCall(ctx context.Context, from string) {
-	l.log.Info("a call came in", "from", phone.Mask(from), "rejected", !l.o.AcceptCalls)
+	masked := ""
+	if from != "" {
+		masked = phone.Mask(from)
+	}
+	now, rejected := l.g.clock.now(), !l.o.AcceptCalls
+	l.log.Info("a call came in", "from", masked, "rejected", rejected)
 	l.g.metrics.calls.WithLabelValues(l.o.Name).Inc()
+	l.mu.Lock()
+	l.calls = slices.Insert(l.calls, 0, Call{now, from, rejected})
+	l.calls = l.calls[:min(len(l.calls), maxCalls)]
+	l.mu.Unlock()
 	err := l.g.update(ctx, "line-event", func(tx store.Tx) error {
-		now := l.g.clock.now()
 		detail := "rejected"
-		if l.o.AcceptCalls {
+		if !rejected {
 			detail = "left to ring"
 		}
 		return l.g.addEvent(tx, &store.Event{
-			Stream: streamStatus, Subject: "modem." + l.o.Name + ".call", Type: "modemgate.line.call.v1",
-			Source: l.g.ceSource(l.o.Name), About: aboutCall + from, At: now,
-		}, lineBody{Schema: 1, Line: l.o.Name, Event: "call", At: now, Detail: detail, From: from, Simulated: l.o.Simulated})
+			Stream: streamStatus, Subject: callSubject(l.o.Name), Type: "modemgate.line.call.v1",
+			Source: l.g.ceSource(l.o.Name), About: aboutCall + masked, At: now,
+		}, lineBody{Schema: 1, Line: l.o.Name, Event: "call", At: now, Detail: detail, From: masked, Simulated: l.o.Simulated})
 	})
 	if err != nil && ctx.Err() == nil {
 		l.log.Warn("cannot record an event of the line", "event", "call", "err", err)
 	}
 }
 
-// aboutCall and a number is what a call's event is about, so that the number
-// can be erased before the event is published.
+func callSubject(line string) string { return "modem." + line + ".call" }
+
+// aboutCall and a masked number is what a call's event is about, so that it can
+// be erased before it is published.
 const aboutCall = "call:"
+
+// callsFor are the calls of the line as the caller may see them. It is called
+// with mu held.
+func (l *line) callsFor(c Caller) []Call {
+	calls := slices.Clone(l.calls)
+	for i := range calls {
+		if calls[i].From != "" && !c.readsLine(l.o.Name) {
+			calls[i].From = phone.Mask(calls[i].From)
+		}
+	}
+	return calls
+}
+
+// eraseCalls forgets the calls of a number.
+func (l *line) eraseCalls(number string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = slices.DeleteFunc(l.calls, func(c Call) bool { return phone.SameTail(number, c.From) })
+}
 
 // isCall sorts the signals of calls.
 func (l *line) isCall(ctx context.Context, m Modem, s driver.Signal) {

@@ -64,6 +64,9 @@ func (g *Gateway) Erase(ctx context.Context, r Request, number string) (EraseRep
 	if err != nil {
 		return rep, err
 	}
+	for _, l := range g.lines() {
+		l.eraseCalls(n)
+	}
 	if err := g.st.Checkpoint(ctx); err != nil {
 		return rep, err
 	}
@@ -76,7 +79,11 @@ func (g *Gateway) Erase(ctx context.Context, r Request, number string) (EraseRep
 			return true
 		}
 		var b struct{ ID, From, To string }
-		return json.Unmarshal(payload, &b) == nil && (gone[b.ID] || b.From == n || b.To == n)
+		if json.Unmarshal(payload, &b) != nil {
+			return false
+		}
+		aCall := strings.HasPrefix(subject, "modem.") && b.From == phone.Mask(n) // or that of a number masked alike
+		return gone[b.ID] || b.From == n || b.To == n || aCall
 	})
 	return rep, err
 }
@@ -108,7 +115,7 @@ func (g *Gateway) eraseNumber(tx store.Tx, n string, rep *EraseReport, gone map[
 	if err := remove(tx.InboundFrom, tx.DeleteInbound, &rep.Inbound); err != nil {
 		return err
 	}
-	if _, err := tx.DeleteEvents(aboutCall + n); err != nil {
+	if _, err := tx.DeleteEvents(aboutCall + phone.Mask(n)); err != nil {
 		return err
 	}
 	if err := g.eraseReports(tx, n); err != nil {

@@ -63,7 +63,8 @@ type line struct {
 	state    LineStatus
 	recovery RecoveryStatus
 	balance  BalanceStatus
-	modem    Modem // of the present session, for operators; nil without one
+	calls    []Call // newest first
+	modem    Modem  // of the present session, for operators; nil without one
 	identity driver.Identity
 	block    blockade
 	memories map[string]*memory

@@ -10,6 +10,7 @@ import (
 
 	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/gateway"
+	"github.com/modemgate/modemgate/gateway/phone"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -168,8 +169,20 @@ func TestCallIsToldOnceAndRejected(t *testing.T) {
 	r.until("the call is rejected", func() bool { return strings.Contains(strings.Join(modem.Transcript(), "\n"), "AT+CHUP") })
 	r.until("the call is told", func() bool { return len(r.events("call")) > 0 })
 	told := r.events("call")
-	if len(told) != 1 || !strings.Contains(told[0], `"from":"+447700900123"`) || !strings.Contains(told[0], `"detail":"rejected"`) {
+	masked := phone.Mask("+447700900123")
+	if len(told) != 1 || strings.Contains(told[0], "7700900123") || !strings.Contains(told[0], `"from":"`+masked+`"`) || !strings.Contains(told[0], `"detail":"rejected"`) {
 		t.Errorf("events %v", told)
+	}
+	for want, scopes := range map[string][][]string{
+		masked:          {{gateway.ScopeStatus}, {gateway.ScopeStatus, gateway.ScopeMessages}, {gateway.ScopeStatus, "inbound:other"}},
+		"+447700900123": {{gateway.ScopeStatus, gateway.ScopeInbound}, {gateway.ScopeStatus, "inbound:modem0"}, {gateway.ScopeAdmin}},
+	} {
+		for _, s := range scopes {
+			l, err := r.g.Line(t.Context(), req("reader", s...), "modem0")
+			if err != nil || len(l.Calls) != 1 || l.Calls[0].From != want || !l.Calls[0].Rejected || l.Calls[0].At.IsZero() {
+				t.Errorf("%v sees %+v, %v", s, l.Calls, err)
+			}
+		}
 	}
 	if text := log.String(); strings.Contains(text, "7700900123") || !strings.Contains(text, "a call came in") {
 		t.Errorf("log: %s", text)
@@ -177,8 +190,8 @@ func TestCallIsToldOnceAndRejected(t *testing.T) {
 	if rep, err := r.g.Erase(t.Context(), gateway.Request{Caller: gateway.LocalCaller()}, "+447700900123"); err != nil {
 		t.Errorf("%+v, %v", rep, err)
 	}
-	if told := r.events("call"); len(told) != 0 {
-		t.Errorf("after the number was erased: %v", told)
+	if told, l := r.events("call"), r.line("modem0"); len(told) != 0 || len(l.Calls) != 0 {
+		t.Errorf("after the number was erased: %v, %+v", told, l.Calls)
 	}
 }
 

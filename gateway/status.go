@@ -140,7 +140,7 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	if l.standing != "" { // else the modem is not there
 		full = l.storageWords()
 	}
-	s.Recovery, s.Balance = l.recovery, l.balance
+	s.Recovery, s.Balance, s.Calls = l.recovery, l.balance, l.callsFor(c)
 	s.Recovery.Incidents = slices.Clone(s.Recovery.Incidents)
 	l.mu.Unlock()
 	l.g.metrics.counters(&s)

@@ -169,6 +169,7 @@ type LineStatus struct {
 	LastError string
 	Recovery  RecoveryStatus
 	Balance   BalanceStatus
+	Calls     []Call // the last ten since the start, newest first
 }
 
 // LineLimits are the limits of a line. What is 0 is not set.
