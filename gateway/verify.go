@@ -38,7 +38,7 @@ func (g *Gateway) failures(tx store.Tx, number string, now time.Time) (store.Num
 	case err != nil:
 		return f, err
 	case f.Locked:
-		return f, &Error{Code: NumberLocked, Limit: "failures", Detail: "100 wrong codes in a row: the number is locked until POST /v1/numbers/{e164}/unlock"}
+		return f, &Error{Code: NumberLocked, Limit: "failures", Detail: "100 wrong codes in a row: the number is locked until modemgate otp unlock, or POST /v1/numbers/{e164}/unlock, ends it"}
 	case now.Before(f.WaitUntil):
 		return f, &Error{Code: NumberLocked, Limit: "failures", RetryAt: f.WaitUntil, Detail: "too many wrong codes in a row for this number: wait until retry_at"}
 	}

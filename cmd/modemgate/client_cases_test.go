@@ -51,13 +51,17 @@ const (
 	someTrace    = `{"items":[{"seq":1,"at":"2026-05-01T09:30:00.000Z","mark":">","text":"AT+CSQ"},{"seq":2,"at":"2026-05-01T09:30:00.012Z","mark":"<","text":"+CSQ: 21,99"}],"next_cursor":"2"}`
 )
 
-var commandCases = []struct {
+// commandCase is one command line, what the daemon says, and the exit code. What
+// it prints and asks is a file in testdata/client.
+type commandCase struct {
 	name string
 	args []string
 	in   string
 	say  answers
 	code int
-}{
+}
+
+var commandCases = []commandCase{
 	{name: "send", args: []string{"send", "+447700900123", "Hello"}, say: answers{"POST /v1/messages": {queuedMessage}}},
 	{name: "send-json", args: []string{"send", "--json", "+447700900123", "Hello"}, say: answers{"POST /v1/messages": {queuedMessage}}},
 	{

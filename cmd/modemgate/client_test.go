@@ -180,6 +180,8 @@ func TestUsage(t *testing.T) {
 		"doctor now", "modems all", "at", "at front", "at front AT+CPIN=1234", "at front AT ATZ", "at front AT --timeout soon", "trace", "trace a b", "ussd front",
 		"ussd front *1# --cancel", "ussd front --reply 1 --cancel",
 		"backup", "backup .", "restore", "erase", "erase 1 2",
+		"line", "line front", "line pause", "line pause a b", "line pause a --step usb", "line reset a --step x", "cancel", "cancel 12", "messages now",
+		"messages --limit 0", "messages --state x", "otp resend", "otp unlock", "otp unlock 1 2",
 	} {
 		t.Run(args, func(t *testing.T) {
 			f := newFake(t, answers{})
@@ -195,7 +197,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpOfEveryClientCommand(t *testing.T) {
-	for _, name := range []string{"send", "otp", "inbox", "explain", "resolve", "queue", "status", "modems", "doctor", "at", "ussd", "trace", "key", "backup", "restore", "erase"} {
+	for _, name := range []string{"send", "otp", "inbox", "explain", "resolve", "queue", "line", "messages", "cancel", "status", "modems", "doctor", "at", "ussd", "trace", "key", "backup", "restore", "erase"} {
 		r := modemgate(t, nil, "", name, "--help")
 		if r.code != exitOK || !strings.HasPrefix(r.out, "usage: modemgate "+name) || !strings.Contains(r.out, "  modemgate "+name) {
 			t.Errorf("%s --help: exit %d\n%s", name, r.code, r.out)
@@ -211,7 +213,7 @@ func TestHelpOfEveryClientCommand(t *testing.T) {
 func TestNoDaemon(t *testing.T) {
 	dir := t.TempDir()
 	env := []string{"MODEMGATE_DATA_DIR=" + dir, "MODEMGATE_CONFIG=/dev/null"}
-	for _, args := range []string{"status", "send +447700900123 hi", "inbox", "queue release", "erase +447700900123", "explain msg_1"} {
+	for _, args := range []string{"status", "send +447700900123 hi", "inbox", "queue release", "erase +447700900123", "explain msg_1", "line show front", "messages", "cancel msg_1", "otp unlock +447700900123"} {
 		r := modemgate(t, env, "", strings.Fields(args)...)
 		if r.code != exitUnreachable || !strings.Contains(r.err, filepath.Join(dir, socketName)) || !strings.Contains(r.err, "modemgate serve") {
 			t.Errorf("%s: exit %d, err %s", args, r.code, r.err)

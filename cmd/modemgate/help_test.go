@@ -60,7 +60,7 @@ func TestWrongCommandLinesAreToldWhatThereIs(t *testing.T) {
 
 // Each client of a daemon says that it can be told which.
 func TestHelpOfClientsNamesConfig(t *testing.T) {
-	for _, name := range strings.Fields("status send otp inbox explain resolve queue key backup restore erase doctor modems at trace ussd") {
+	for _, name := range strings.Fields("status send otp inbox explain resolve queue key backup restore erase doctor modems at trace ussd line messages cancel") {
 		if r := modemgate(t, nil, "", name, "--help"); r.code != exitOK || !strings.Contains(r.out, "[--config FILE]") {
 			t.Errorf("%s: exit %d: %s", name, r.code, r.out)
 		}

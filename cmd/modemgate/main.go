@@ -106,8 +106,8 @@ func run(ctx context.Context, s system, args []string) int {
 func commands() []command {
 	return []command{
 		serveCommand, demoCommand, simCommand, statusCommand, modemsCommand, doctorCommand,
-		sendCommand, otpCommand, inboxCommand, explainCommand, resolveCommand, queueCommand,
-		atCommand, ussdCommand, traceCommand,
+		sendCommand, otpCommand, inboxCommand, messagesCommand, explainCommand, cancelCommand, resolveCommand, queueCommand,
+		lineCommand, atCommand, ussdCommand, traceCommand,
 		keyCommand, backupCommand, restoreCommand, eraseCommand,
 		checkCommand, configCommand, versionCommand,
 	}

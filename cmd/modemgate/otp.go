@@ -9,16 +9,19 @@ import (
 )
 
 var otpCommand = command{
-	name: "otp", args: "send TO | verify ID CODE | verify --to TO CODE [--config FILE]", summary: "send and verify one-time passwords",
+	name: "otp", args: "send TO | verify ID CODE | resend ID | unlock NUMBER [--config FILE]", summary: "send and verify one-time passwords",
 	help: `  modemgate otp send +447700900123 --wait 60s
   modemgate otp verify otp_01jz… 123456
   modemgate otp verify --to +447700900123 123456
+  modemgate otp resend otp_01jz…           a new code; the old one is void
+  modemgate otp unlock +447700900123       after too many wrong codes
 
   send:    --ttl D, --length N, --purpose TEXT, --ref TEXT, --wait D
   verify:  --to TO, --purpose TEXT
-  both:    --json, --config FILE
+  resend:  --wait D
+  all:     --config FILE; all but unlock: --json
 
-The code itself is never shown. A code "-" is read from standard input. Exit 0
+modemgate cancel ends one. The code itself is never shown. A code "-" is read from standard input. Exit 0
 when it is stored, sent (--wait) or right; 1 refused, failed or wrong, 2 usage,
 3 no daemon, 4 time-out.`,
 	run: func(ctx context.Context, s system, args []string) int {
@@ -27,8 +30,12 @@ when it is stored, sent (--wait) or right; 1 refused, failed or wrong, 2 usage,
 			return report(s, sendOTP(ctx, s, args[1:]))
 		case "verify":
 			return report(s, verifyOTP(ctx, s, args[1:]))
+		case "resend":
+			return report(s, resendOTP(ctx, s, args[1:]))
+		case "unlock":
+			return report(s, unlockNumber(ctx, s, args[1:]))
 		}
-		return report(s, usageError("otp", "say send or verify"))
+		return report(s, usageError("otp", "say send, verify, resend or unlock"))
 	},
 }
 

@@ -20,7 +20,7 @@ var readmeRunners = map[string]func(*reader, *testing.T, block){
 	"curl": (*reader).curl, "node": (*reader).node, "python": (*reader).python, "go": (*reader).goREST,
 	"nats-go": (*reader).natsGo, "nats-node": (*reader).natsNode, "nats-rights": (*reader).natsRights,
 	"config": (*reader).config, "routes": (*reader).config, "install": (*reader).install, "service": (*reader).service,
-	"daily": (*reader).daily, "pin": (*reader).pin, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
+	"daily": (*reader).daily, "operate": (*reader).operate, "pin": (*reader).pin, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
 	"backup": (*reader).backup, "restore": (*reader).restore, "erase": (*reader).erase,
 	"speak": (*reader).speak, "add-port": (*reader).addPort, "add-entry": (*reader).config, "add": (*reader).add,
 	"pin-user": (*reader).pinUser, "pin-entry": (*reader).pinEntry, "reset-key": (*reader).resetKey, "reset": (*reader).reset,
@@ -216,6 +216,12 @@ func (r *reader) daily(t *testing.T, b block) {
 	says(t, r.site.sh(t, b.text), `modem0 +up \(simulated\)`, `nothing waits to be sent`, `Thanks, `, r.site.get("ID"), `delivered`)
 }
 
+// operate: what is canceled is for later, so that no line has begun with it.
+func (r *reader) operate(t *testing.T, b block) {
+	r.site.set("ID", r.site.message(t, "later --send-at 1h"))
+	says(t, r.site.sh(t, b.text), `modem0 sends nothing more`, `modem0 sends again`, `line modem0 is up \(simulated\) since`, r.site.get("ID")+` canceled`, `\+447700900123 is not locked`)
+}
+
 func (r *reader) speak(t *testing.T, b block) {
 	says(t, r.site.sh(t, b.text), `\+CSQ: \d+,\d+\nOK\n`, `\+COPS: `, `[<>] `, `Your balance is 9.90`)
 }
@@ -254,7 +260,7 @@ func (r *reader) unknown(t *testing.T, b block) {
 		r.modem.ask(t, data, "GET", fmt.Sprintf("/v1/messages/%s?wait=25s&after=%d", id, message.Rev), nil, &message)
 	}
 	r.modem.set("ID", id)
-	says(t, r.modem.sh(t, b.text), `unknown`, `modemgate resolve`, `\bsent\b`)
+	says(t, r.modem.sh(t, b.text), `unknown +front`, `modemgate resolve`, `\bsent\b`)
 	r.modem.ask(t, data, "GET", "/v1/messages/"+id, nil, &message)
 	if message.State != "sent" {
 		t.Errorf("the message is %s", message.State)

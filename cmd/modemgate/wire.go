@@ -141,14 +141,18 @@ type lineJSON struct {
 	SinceAt   *time.Time `json:"since_at"`
 	Detail    string     `json:"detail"`
 	Simulated bool       `json:"simulated"`
+	Labels    []string   `json:"labels"`
 	Identity  struct {
-		Number string `json:"number"`
-		IMEI   string `json:"imei"`
-		ICCID  string `json:"iccid"`
-		SMSC   string `json:"smsc"`
-		Model  string `json:"model"`
+		Number       string `json:"number"`
+		IMEI         string `json:"imei"`
+		ICCID        string `json:"iccid"`
+		SMSC         string `json:"smsc"`
+		Manufacturer string `json:"manufacturer"`
+		Model        string `json:"model"`
+		Revision     string `json:"revision"`
 	} `json:"identity"`
 	Port         string `json:"port"`
+	LastError    string `json:"last_error"`
 	Registration string `json:"registration"`
 	Operator     string `json:"operator"`
 	Balance      *struct {
@@ -167,7 +171,18 @@ type lineJSON struct {
 		Failed   uint64 `json:"failed"`
 		Unknown  uint64 `json:"unknown"`
 		Received uint64 `json:"received"`
+		Restarts uint64 `json:"restarts"`
+
+		PartsToday     int `json:"parts_today"`
+		PartsThisMonth int `json:"parts_this_month"`
+		CostThisMonth  int `json:"cost_this_month"`
 	} `json:"counters"`
+	Limits struct {
+		PerMinute    int `json:"per_minute"`
+		PerDay       int `json:"per_day"`
+		PerMonth     int `json:"per_month"`
+		CostPerMonth int `json:"cost_per_month"`
+	} `json:"limits"`
 	Recovery struct {
 		Cause     string `json:"cause"`
 		Incidents []struct {
