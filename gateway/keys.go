@@ -209,6 +209,9 @@ func (g *Gateway) checkNewKey(r Request, n *NewKey) error {
 		return invalid("/scopes", "a key needs a scope: otp, send, messages, inbound, inbound:LINE, status or admin")
 	}
 	for i, s := range n.Scopes {
+		if l, ok := strings.CutPrefix(s, ScopeInbound+":"); ok && !validName(l) {
+			return invalid(fmt.Sprintf("/scopes/%d", i), "%q names no line: a line is 1 to 32 of a-z, 0-9 and -", s)
+		}
 		if !validScope(s) {
 			return invalid(fmt.Sprintf("/scopes/%d", i), "%q is no scope: otp, send, messages, inbound, inbound:LINE, status or admin", s)
 		}

@@ -48,7 +48,7 @@ func backup(ctx context.Context, s system, args []string) error {
 	if info, err := os.Stat(filepath.Dir(pos[0])); err != nil || !info.IsDir() {
 		return &failure{code: exitFailed, text: "there is no directory " + filepath.Dir(pos[0]), hints: []string{"make it first, or name a file in one that is there"}}
 	}
-	c, err := connectHere(ctx, s, f.config, true)
+	c, err := connectHere(ctx, s, f.config, onData)
 	if err != nil {
 		return err
 	}

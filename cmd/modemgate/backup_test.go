@@ -125,7 +125,9 @@ func TestBackupAndRestore(t *testing.T) {
 func TestRestoreFromStandardInput(t *testing.T) {
 	base := shortDir(t)
 	file := filepath.Join(base, "b.tar")
-	must(t, offlineEnv(filepath.Join(base, "a")), "backup", file)
+	from := offlineEnv(filepath.Join(base, "a"))
+	must(t, from, "key", "new", "shop", "--scopes", "otp")
+	must(t, from, "backup", file)
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ type failure struct {
 	code  int
 	text  string
 	hints []string
+	usage bool // the command line is wrong: the right form is told too
 }
 
 func (f *failure) Error() string { return f.text }
@@ -57,6 +58,9 @@ func report(s system, err error) int {
 		f = &failure{code: exitFailed, text: err.Error()}
 	}
 	fmt.Fprintf(s.err, "modemgate: %s\n", clean(f.text))
+	if f.usage && s.usage != "" {
+		fmt.Fprintf(s.err, "  %s\n", s.usage)
+	}
 	for _, h := range f.hints {
 		fmt.Fprintf(s.err, "  %s\n", clean(h))
 	}
@@ -249,7 +253,11 @@ func (r *refusal) advice(c *client) []string {
 	var out []string
 	if len(r.Errors) > 1 {
 		for _, e := range r.Errors {
-			out = append(out, strings.TrimSpace(strings.TrimPrefix(e.Pointer, "/")+" "+e.Detail))
+			name := strings.TrimPrefix(e.Pointer, "/")
+			if strings.HasPrefix(e.Detail, name+" ") { // it is named already
+				name = ""
+			}
+			out = append(out, strings.TrimSpace(name+" "+e.Detail))
 		}
 	}
 	switch {
@@ -282,9 +290,14 @@ func (c *client) lost(r call, err error) error {
 		}
 		return f
 	}
-	f := &failure{code: exitUnreachable, text: fmt.Sprintf("%s gave no answer: %v", c.place, err), hints: []string{doubt(r)}}
-	if strings.Contains(err.Error(), "x509: ") {
+	f := &failure{code: exitUnreachable, text: fmt.Sprintf("%s gave no answer: %.200v", c.place, err), hints: []string{doubt(r)}}
+	switch why := err.Error(); {
+	case strings.Contains(why, "x509: "):
 		f.hints = []string{"for a certificate of your own authority set SSL_CERT_FILE to its PEM file"}
+	case strings.Contains(why, "server gave HTTP response to HTTPS client"):
+		f.text, f.hints = c.place+" has no TLS", []string{"write http:// in MODEMGATE_URL, or set api.tls in the configuration of the daemon"}
+	case strings.Contains(why, "malformed HTTP"):
+		f.text, f.hints = c.place+" is no API: another program or the NATS port answers", []string{"is MODEMGATE_URL the address that modemgate serve calls api in its log?"}
 	}
 	return f
 }

@@ -181,7 +181,7 @@ var commandCases = []commandCase{
 
 	{
 		name: "key-new", args: []string{"key", "new", "shop", "--scopes", "otp,send", "--scopes", "inbound:front", "--to", "+44", "--per-minute", "5", "--per-day", "500", "--expires", "90d", "--from", "all", "--inherit"},
-		say: answers{"POST /v1/admin/keys": {madeKey}},
+		say: answers{"POST /v1/admin/keys": {madeKey}, "GET /v1/lines": {`{"items":[{"name":"front"}]}`}},
 	},
 	{name: "key-new-admin", args: []string{"key", "new", "ops", "--scopes", "admin"}, say: answers{"POST /v1/admin/keys": {madeAdmin}}},
 	{name: "key-new-json", args: []string{"key", "new", "ops", "--scopes", "admin", "--json"}, say: answers{"POST /v1/admin/keys": {madeAdmin}}},

@@ -281,6 +281,35 @@ func TestRemote(t *testing.T) {
 	}
 }
 
+// What answers at the address and is not the API is told as what it is.
+func TestRemoteIsSomethingElse(t *testing.T) {
+	plain := httptest.NewServer(&fake{say: answers{}})
+	defer plain.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(conn, "INFO %s\r\n", strings.Repeat("x", 1000))
+			conn.Close()
+		}
+	}()
+	for place, want := range map[string]string{
+		strings.Replace(plain.URL, "http:", "https:", 1): "has no TLS\n  write http://", "http://" + l.Addr().String(): "is no API: another program",
+	} {
+		r := modemgate(t, []string{"MODEMGATE_DATA_DIR=" + t.TempDir(), "MODEMGATE_CONFIG=/dev/null", "MODEMGATE_URL=" + place, "MODEMGATE_KEY=mg_x"}, "", "queue")
+		if r.code != exitUnreachable || !strings.Contains(r.err, want) || len(r.err) > 400 {
+			t.Errorf("exit %d, err %s, want %s", r.code, r.err, want)
+		}
+	}
+}
+
 // A key that would cross a network in the clear is warned of, one that stays
 // on the machine is not.
 func TestRemoteInTheClear(t *testing.T) {

@@ -40,10 +40,19 @@ func connect(ctx context.Context, s system, config string) (*client, error) {
 	return remoteClient(s, cfg, remote)
 }
 
+// offline is what may be done where no daemon runs.
+type offline int
+
+const (
+	notOffline  offline = iota // nothing: a daemon is needed
+	onData                     // work on a data directory that is there
+	onFreshData                // and make one where there is none
+)
+
 // connectHere finds the daemon of this machine, for what only its operator
-// may do. With offline it works without a daemon too: then directly on the
-// data directory.
-func connectHere(ctx context.Context, s system, config string, offline bool) (*client, error) {
+// may do. Without a daemon it works directly on the data directory, as far as
+// without says.
+func connectHere(ctx context.Context, s system, config string, without offline) (*client, error) {
 	cfg, err := clientConfig(s, config, false)
 	if err != nil {
 		return nil, err
@@ -57,7 +66,7 @@ func connectHere(ctx context.Context, s system, config string, offline bool) (*c
 		f := noDaemon(path, why)
 		f.hints = []string{why.Error(), "this is done on the machine of the daemon itself: MODEMGATE_URL does not reach it"}
 		return nil, f
-	case !offline || !absent(why):
+	case without == notOffline || !absent(why) || without == onData && !holdsData(cfg.DataDir):
 		return nil, noDaemon(path, why)
 	}
 	if err := ownedByUs(cfg.DataDir); err != nil {

@@ -21,7 +21,7 @@ func erase(ctx context.Context, s system, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := connectHere(ctx, s, f.config, false)
+	c, err := connectHere(ctx, s, f.config, notOffline)
 	if err != nil {
 		return err
 	}

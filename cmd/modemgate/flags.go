@@ -191,7 +191,7 @@ func (f *clientFlags) flagText(err error) string {
 
 func usageError(name, text string) error {
 	command, _, _ := strings.Cut(name, " ")
-	return &failure{code: exitUsage, text: name + ": " + text, hints: []string{"modemgate " + command + " --help says more"}}
+	return &failure{code: exitUsage, usage: true, text: name + ": " + text, hints: []string{"modemgate " + command + " --help says more"}}
 }
 
 // maxInput is the most that is read from standard input for one argument.

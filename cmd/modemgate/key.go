@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -27,7 +28,8 @@ var keyCommand = command{
   --json             print the answer of the API
   --config FILE      the configuration of the daemon
 
-The secret is printed once and kept nowhere. It works with and without a
+The secret is printed once and kept nowhere. A LINE need not be there yet: you
+are told when it is not. It works with and without a
 running daemon; a revoked key is refused within 2 s.`,
 	run: func(ctx context.Context, s system, args []string) int {
 		switch word(args) {
@@ -77,13 +79,14 @@ func newKey(ctx context.Context, s system, args []string) error {
 		return usageError("key new", "--from must be new or all")
 	}
 	in.Name, in.Expires = pos[0], expires.wire()
-	c, err := connectHere(ctx, s, f.config, true)
+	c, err := connectHere(ctx, s, f.config, onFreshData)
 	if err != nil {
 		return err
 	}
 	var k keyJSON
 	answer, err := c.do(ctx, call{method: http.MethodPost, path: "/v1/admin/keys", body: in}, &k)
 	if err == nil {
+		warnOfLines(ctx, s, c, k.Scopes)
 		if f.json {
 			printJSON(s.out, answer)
 		} else {
@@ -91,6 +94,36 @@ func newKey(ctx context.Context, s system, args []string) error {
 		}
 	}
 	return firstError(err, c.close())
+}
+
+// warnOfLines tells which lines of the scopes are not there. They may be
+// configured or adopted later, so the key is made all the same.
+func warnOfLines(ctx context.Context, s system, c *client, scopes []string) {
+	var missing []string
+	for _, scope := range scopes {
+		if line, ok := strings.CutPrefix(scope, "inbound:"); ok {
+			missing = append(missing, line)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	var page struct{ Items []lineJSON }
+	if _, err := c.do(ctx, call{method: http.MethodGet, path: "/v1/lines"}, &page); err != nil {
+		return // the key is made: that is what counts
+	}
+	there := c.cfg.Modems.Names() // those of a daemon that does not run
+	for _, l := range page.Items {
+		there = append(there, l.Name)
+	}
+	slices.Sort(there)
+	there = slices.Compact(there)
+	for _, line := range missing {
+		if !slices.Contains(there, line) {
+			fmt.Fprintf(s.err, "modemgate: warning: there is no line %s now, but %s: with inbound:%s the key reads nothing before there is one\n",
+				line, orNone(strings.Join(there, ", ")), line)
+		}
+	}
 }
 
 // firstError is a, or b when a is nil.
@@ -106,7 +139,7 @@ func listKeys(ctx context.Context, s system, args []string) error {
 	if _, err := f.parse(args, 0, 0); err != nil {
 		return err
 	}
-	c, err := connectHere(ctx, s, f.config, true)
+	c, err := connectHere(ctx, s, f.config, onData)
 	if err != nil {
 		return err
 	}
@@ -169,7 +202,7 @@ func revokeKey(ctx context.Context, s system, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := connectHere(ctx, s, f.config, true)
+	c, err := connectHere(ctx, s, f.config, onData)
 	if err != nil {
 		return err
 	}

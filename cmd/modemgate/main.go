@@ -45,6 +45,7 @@ type system struct {
 	in       io.Reader
 	out, err io.Writer
 	env      []string
+	usage    string // line of the command that runs
 }
 
 // getenv reads one variable.
@@ -72,6 +73,11 @@ type command struct {
 	run     func(ctx context.Context, s system, args []string) int
 }
 
+// usage is how the command is written.
+func (c command) usage() string {
+	return strings.TrimSpace("usage: modemgate " + c.name + " " + c.args)
+}
+
 // run is the whole program: it finds the command and returns its exit code.
 func run(ctx context.Context, s system, args []string) int {
 	all := commands()
@@ -97,7 +103,8 @@ func run(ctx context.Context, s system, args []string) int {
 				return helpOn(s, all, c.name)
 			}
 		}
-		return c.run(ctx, s, args[1:])
+		s.usage = c.usage()
+		return s.writing(func(s system) int { return c.run(ctx, s, args[1:]) })
 	}
 	return s.fail(exitUsage, "there is no command %q\n  modemgate --help lists them", args[0])
 }
@@ -124,7 +131,7 @@ func overview(w io.Writer, all []command) {
 func helpOn(s system, all []command, name string) int {
 	for _, c := range all {
 		if c.name == name {
-			fmt.Fprintf(s.out, "usage: modemgate %s\n\n%s\n", strings.TrimSpace(c.name+" "+c.args), c.summary)
+			fmt.Fprintf(s.out, "%s\n\n%s\n", c.usage(), c.summary)
 			if c.help != "" {
 				fmt.Fprintf(s.out, "\n%s\n", strings.TrimRight(c.help, "\n"))
 			}

@@ -75,6 +75,9 @@ func messages(ctx context.Context, s system, args []string) error {
 			printJSON(s.out, item)
 		}
 		return nil
+	case len(items) == 0 && !c.local:
+		fmt.Fprintln(s.err, "this key sees no such message: it sees those it made, with the scope messages all")
+		return nil
 	case len(items) == 0 && !filtered:
 		fmt.Fprintln(s.err, "no message was sent yet")
 		return nil

@@ -93,7 +93,7 @@ func modems(ctx context.Context, s system, args []string) error {
 		return nil
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(s.out, "no modem is plugged in")
+		fmt.Fprintln(s.out, "no modem is plugged into this machine")
 		return nil
 	}
 	showModems(s.out, all)

@@ -6,6 +6,7 @@ const (
 	absentLine   = `{"name":"front","state":"absent","detail":"the port is not there","since_at":null,"paused":false,"simulated":false,"identity":{},"storage":[],"limits":{"per_minute":40,"per_day":1000},"counters":{"sent":0,"failed":0,"unknown":0,"received":0,"restarts":0,"parts_today":1,"parts_this_month":1}}`
 	lineNotThere = `{"type":"x","status":404,"detail":"there is no line \"nix\"; there are back, front","code":"not-found","request_id":"req_1","errors":[]}`
 	notBegun     = `{"type":"x","status":409,"detail":"the message is sent: only a queued one can be canceled","code":"not-cancelable","request_id":"req_1","errors":[]}`
+	madeNixKey   = `{"secret":"mg_SECRET","name":"shop","scopes":["inbound:front","inbound:nix"],"to":[],"generation":1,"created_at":"2026-05-01T09:30:00.000Z","expires_at":null,"revoked_at":null}`
 	tooSoon      = `{"type":"x","status":429,"detail":"a code was sent a moment ago: the next may follow at resend_at","code":"limit-exceeded","request_id":"req_1","errors":[],"limit":"resend_after","retry_at":"2026-05-01T09:30:30.000Z"}`
 	laterMessage = `{"id":"msg_3","rev":1,"final":false,"state":"queued","to":"+447700900124","parts":2,"created_at":"2026-05-01T09:40:00.000Z","send_at":"2026-05-02T09:30:00.000Z","ref":"a\nb","via":[]}`
 	heldMessage  = `{"id":"msg_4","rev":1,"final":false,"state":"queued","held":true,"to":"+447700900124","parts":1,"created_at":"2026-05-01T09:41:00.000Z","ref":null,"via":[]}`
@@ -50,5 +51,6 @@ var operatorCases = []commandCase{
 	{name: "otp-resend", args: []string{"otp", "resend", "otp_1"}, say: answers{"POST /v1/otp/otp_1/resend": {pendingOTP}}},
 	{name: "otp-resend-wait", args: []string{"otp", "resend", "otp_1", "--wait", "60s"}, say: answers{"POST /v1/otp/otp_1/resend": {pendingOTP}, "GET /v1/otp/otp_1": {sentOTP}}},
 	{name: "otp-resend-soon", args: []string{"otp", "resend", "otp_1"}, code: exitFailed, say: answers{"POST /v1/otp/otp_1/resend": {tooSoon}}},
+	{name: "key-new-line-not-there", args: []string{"key", "new", "shop", "--scopes", "inbound:nix,inbound:front", "--json"}, say: answers{"POST /v1/admin/keys": {madeNixKey}, "GET /v1/lines": {`{"items":[` + absentLine + `]}`}}},
 	{name: "otp-unlock", args: []string{"otp", "unlock", "+447700900123"}, say: answers{"POST /v1/numbers/+447700900123/unlock": {""}}},
 }

@@ -85,7 +85,7 @@ func (q queueJSON) String() string {
 func areCount(n int, one string) string { return count(n, one+" is", one+"s are") }
 
 func changeQueue(ctx context.Context, s system, f *clientFlags, how string) error {
-	c, err := connectHere(ctx, s, f.config, false)
+	c, err := connectHere(ctx, s, f.config, notOffline)
 	if err != nil {
 		return err
 	}
