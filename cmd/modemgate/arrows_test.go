@@ -16,7 +16,7 @@ const module = "github.com/modemgate/modemgate"
 // arrows are the packages of ours that each package may import; what is not
 // here imports none.
 var arrows = map[string][]string{
-	"cmd/modemgate":  {"api", "configs", "driver", "driver/sim", "driver/usb", "gateway", "gateway/events", "gateway/store"},
+	"cmd/modemgate":  {"api", "configs", "driver", "driver/sim", "driver/usb", "gateway", "gateway/events", "gateway/store", "systemd"},
 	"api":            {"gateway"},
 	"gateway":        {"driver", "gateway/events", "gateway/phone", "gateway/store"},
 	"driver":         nil,

@@ -188,7 +188,7 @@ func portOf(cfg configs.Config, line string) (string, error) {
 		case l.Port != "":
 			return l.Port, nil
 		case l.USBPath != "":
-			return portAt(thisMachine.usb, l.USBPath)
+			return portAt(usbTree, l.USBPath)
 		default:
 			return "", &failure{code: exitUsage, text: "line " + line + " has no port in the configuration", hints: []string{"start the daemon, which finds its modem"}}
 		}

@@ -10,17 +10,22 @@ import (
 
 	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver/usb"
+	"github.com/modemgate/modemgate/systemd"
 )
 
 var doctorCommand = command{
-	name: "doctor", args: "[--json] [--config FILE]", summary: "look for what is wrong with modems, SIMs and this machine, and say what to do",
+	name: "doctor", args: "[--json] [--loop LINE] [--udev-rules] [--config FILE]", summary: "look for what is wrong with modems, SIMs and this machine, and say what to do",
 	help: `  modemgate doctor
   sudo -u modemgate modemgate doctor
   modemgate doctor --json | jq '.checks[] | select(.level == "fail")'
+  modemgate doctor --loop front
+  modemgate doctor --udev-rules | sudo tee /etc/udev/rules.d/60-modemgate.rules
 
 It works with and without a running daemon, sets nothing, enters no PIN, and
-opens no port that the daemon or another program holds. Exit 1 when something
-fails.`,
+opens no port that the daemon or another program holds. --loop also lets a line
+text its own number, which costs one SMS that subscribers see as any other, and
+tells how it came. --udev-rules only prints the rules that keep ModemManager
+away from modems. Exit 1 when something fails.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, doctor(ctx, s, args)) },
 }
 
@@ -45,17 +50,25 @@ type examination struct {
 	cfg    configs.Config
 	place  place
 	daemon *client // nil when none runs here
+	loop   string  // the line that is to text itself, "" for none
 	found  []finding
 }
 
 // place is where the doctor looks; tests look elsewhere.
 type place struct {
-	usb  usb.Tree
-	proc string // /proc
-	etc  []string
+	usb     usb.Tree
+	proc    string // /proc
+	etc     []string
+	kmsg    string   // the kernel's log; "" is not looked at
+	journal []string // the command that prints it where kmsg may not be read
 }
 
-var thisMachine = place{proc: "/proc", etc: []string{"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"}}
+var thisMachine = place{
+	proc:    "/proc",
+	etc:     []string{"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"},
+	kmsg:    "/dev/kmsg",
+	journal: []string{"journalctl", "-k", "-b", "-q", "--no-pager", "-o", "short-monotonic"},
+}
 
 func (x *examination) ok(check, about, format string, args ...any) {
 	x.add(check, about, levelOK, fmt.Sprintf(format, args...), "")
@@ -67,10 +80,16 @@ func (x *examination) add(check, about, level, text, do string) {
 
 func doctor(ctx context.Context, s system, args []string) error {
 	f := newClientFlags("doctor", true)
+	loop, rules := f.String("loop", "", ""), f.Bool("udev-rules", false, "")
 	if _, err := f.parse(args, 0, 0); err != nil {
 		return err
 	}
-	x := &examination{place: thisMachine}
+	if *rules {
+		fmt.Fprint(s.out, systemd.UdevRules)
+		return nil
+	}
+	x := &examination{place: thisMachine, loop: *loop}
+	x.place.usb = usbTree
 	x.examine(ctx, s, f.config)
 	if f.json {
 		raw, err := json.MarshalIndent(struct {
@@ -104,9 +123,13 @@ func (x *examination) examine(ctx context.Context, s system, config string) {
 	x.clock()
 	x.programs()
 	held := x.plugged()
+	x.kernel(ctx)
 	if x.daemon != nil {
 		x.askDaemon(ctx)
 		return
+	}
+	if x.loop != "" {
+		x.add("loop", x.loop, levelFail, "only a running daemon can try it", "systemctl start modemgate, or modemgate serve")
 	}
 	x.addresses()
 	x.lines(ctx, held)

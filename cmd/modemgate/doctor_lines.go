@@ -47,6 +47,9 @@ func (x *examination) askDaemon(ctx context.Context) {
 	for _, l := range st.Lines {
 		x.daemonLine(ctx, l)
 	}
+	if x.loop != "" {
+		x.tryLoop(ctx, st.Lines)
+	}
 	if st.Queue.Held > 0 {
 		x.add("queue", "", levelWarn, areCount(st.Queue.Held, "message")+" held since a restore", "modemgate queue release, or modemgate queue drop")
 	}
@@ -75,8 +78,10 @@ func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 	if tries, known := x.tries(ctx, l.Name); known {
 		x.pinTries(l.Name, tries)
 	}
+	x.settings(ctx, l.Name)
 	x.network(l.Name, l.Registration, l.Operator, l.SignalDBM)
 	x.centre(l.Name, l.Identity.SMSC)
+	x.networkTime(ctx, l.Name)
 	for _, m := range l.Storage {
 		x.memory(l.Name, m.Memory, m.Used, m.Total)
 	}
@@ -89,21 +94,12 @@ func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 
 // tries asks the line how many tries its PIN has, in the standard way.
 func (x *examination) tries(ctx context.Context, line string) (int, bool) {
-	var answer spoken
-	_, err := x.daemon.do(ctx, call{
-		method: http.MethodPost, path: "/v1/lines/" + url.PathEscape(line) + "/at", body: map[string]string{"command": "AT+CPINR"},
-	}, &answer)
-	if err != nil {
+	f := x.readBack(ctx, line, "AT+CPINR", "+CPINR: SIM PIN,")
+	if f == nil {
 		return 0, false
 	}
-	for _, text := range answer.Lines {
-		rest, ok := strings.CutPrefix(text, "+CPINR: SIM PIN,")
-		left, _, _ := strings.Cut(rest, ",")
-		if n, err := strconv.Atoi(strings.TrimSpace(left)); ok && err == nil {
-			return n, true
-		}
-	}
-	return 0, false
+	n, err := strconv.Atoi(f[0])
+	return n, err == nil
 }
 
 func (x *examination) pinTries(about string, left int) {

@@ -116,13 +116,16 @@ func (x *examination) clock() {
 
 // rivals are programs that take ports of modems, with what to do.
 var rivals = map[string]string{
-	"ModemManager": "install 60-modemgate.rules and run udevadm control --reload && udevadm trigger, or systemctl disable --now ModemManager",
+	"ModemManager": writeRules + "; or systemctl disable --now ModemManager",
 	"brltty":       "it takes serial adapters: systemctl disable --now brltty-udev, or apt-get remove brltty",
 	"gammu-smsd":   "systemctl disable --now gammu-smsd: two programs on one port lose messages",
 	"smsd":         "systemctl disable --now smstools: two programs on one port lose messages",
 	"pppd":         "it may hold the port of a modem",
 	"wvdial":       "it may hold the port of a modem",
 }
+
+// writeRules is how the udev rules come onto the machine.
+const writeRules = "modemgate doctor --udev-rules | sudo tee /etc/udev/rules.d/" + udevRules + " >/dev/null && sudo udevadm control --reload && sudo udevadm trigger"
 
 // udevRules is the name of the rules file that keeps others away.
 const udevRules = "60-modemgate.rules"
@@ -154,7 +157,7 @@ func (x *examination) programs() {
 		x.ok("other programs", "", "none that takes ports of modems runs")
 	}
 	if !ruled && !seen["ModemManager"] && x.cfg.Modems.Simulate == 0 {
-		x.add("udev rules", "", levelWarn, udevRules+" is not installed", "install it before ModemManager is; the package has it in /usr/lib/udev/rules.d")
+		x.add("udev rules", "", levelWarn, udevRules+" is not installed", "before ModemManager is installed: "+writeRules)
 	}
 }
 
@@ -184,10 +187,11 @@ func (x *examination) plugged() (held map[string]string) {
 			continue
 		}
 		modems++
-		x.ok("usb", d.Path, "%s is a modem with %s", d, count(len(d.Ports), "port", "ports"))
+		x.ok("usb", d.Path, "%s is a modem with %s", d, portRoles(d))
 		ports, _ := d.Candidates()
 		if len(ports) > 0 {
 			x.port(ports[0].Node, held)
+			x.otherPorts(d, ports[0].Node)
 		}
 	}
 	for _, l := range x.cfg.Modems.List {
@@ -234,6 +238,31 @@ func (x *examination) switchedOff(devices []usb.Device) (modems int) {
 		}
 	}
 	return modems
+}
+
+// portRoles lists the ports of a modem with what each is for.
+func portRoles(d usb.Device) string {
+	if len(d.Ports) == 0 {
+		return "no port"
+	}
+	var all []string
+	for _, p := range d.Ports {
+		all = append(all, p.Name+" "+string(p.Role))
+	}
+	return count(len(all), "port", "ports") + ": " + strings.Join(all, ", ")
+}
+
+// otherPorts looks whether a program holds another port of the modem than ours:
+// it may change settings and take messages away by that one.
+func (x *examination) otherPorts(d usb.Device, ours string) {
+	for _, p := range d.Ports {
+		if p.Node == ours {
+			continue
+		}
+		if holder := driver.PortHolder(p.Node, lockDir); holder != "" && !strings.HasPrefix(holder, "modemgate") {
+			x.add("port", p.Node, levelWarn, fmt.Sprintf("%s holds it, the %s port of the same modem: it may change settings and take SMS away", holder, p.Role), "stop that program, unless it is for data only")
+		}
+	}
 }
 
 // known says whether a port is one of a device that is a modem.

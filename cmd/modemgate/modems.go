@@ -61,7 +61,7 @@ func modems(ctx context.Context, s system, args []string) error {
 	if err != nil {
 		return err
 	}
-	all, err := plugged(thisMachine.usb)
+	all, err := plugged(usbTree)
 	if err != nil {
 		return &failure{code: exitFailed, text: "read the USB devices: " + err.Error()}
 	}

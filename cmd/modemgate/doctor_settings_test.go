@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// doctorOf is a patient whose daemon has one line that is up, and answers AT
+// commands in the order in which the doctor gives them: CPINR, CMGF, CNMI, CSCS.
+func doctorOf(t *testing.T, inbound string, at ...string) *patientRig {
+	t.Helper()
+	p := newPatient(t, "modems: {simulate: 1}\n")
+	said := []string{}
+	for _, text := range at {
+		said = append(said, fmt.Sprintf(`{"line":"front","lines":[%s],"result":"OK","took_ms":1}`, text))
+	}
+	f := newFake(t, answers{
+		"GET /v1/status": {`{"version":"1","site":"b","healthy":true,"problems":[],"clock":"ok","lines":[{"name":"front","state":"up","identity":{"smsc":"+447785016005"},
+"registration":"home","signal_dbm":-71,"storage":[],"counters":{}}],"queue":{},"nats":{"connected":true},"store":{"writable":true}}`},
+		"POST /v1/lines/front/at":            said,
+		"GET /v1/inbound?limit=5&line=front": {`{"items":[` + inbound + `],"next_cursor":null}`},
+	})
+	if err := os.WriteFile(p.file, []byte("data_dir: "+f.dir+"\nmodems: {simulate: 1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(f.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestDoctorReadsTheSettingsBack(t *testing.T) {
+	for name, c := range map[string]struct{ cmgf, cnmi, cscs, want string }{
+		"as set":        {`"+CMGF: 0"`, `"+CNMI: 2,1,0,1,0"`, `"+CSCS: \"GSM\""`, `ok settings front: as the daemon left them: PDU mode, received SMS and status reports announced (+CNMI: 2,1,0,1,0), character set GSM`},
+		"no reports":    {`"+CMGF: 0"`, `"+CNMI: 2,1,0,0,0"`, ``, `ok settings front: as the daemon left them: PDU mode, received SMS announced, status reports not`},
+		"text mode":     {`"+CMGF: 1"`, `"+CNMI: 2,1,0,1,0"`, `"+CSCS: \"GSM\""`, `FAIL settings front: the modem is in text mode`},
+		"not announced": {`"+CMGF: 0"`, `"+CNMI: 2,0,0,1,0"`, `"+CSCS: \"GSM\""`, `warn settings front: the modem does not announce received SMS (+CNMI: 2,0,0,1,0)`},
+		"kept back":     {`"+CMGF: 0"`, `"+CNMI: 0,1,0,1,0"`, `"+CSCS: \"GSM\""`, `warn settings front: the modem does not announce received SMS`},
+		"handed out":    {`"+CMGF: 0"`, `"+CNMI: 2,2,0,1,0"`, `"+CSCS: \"GSM\""`, `warn settings front: the modem hands received SMS out without storing them`},
+		"odd charset":   {`"+CMGF: 0"`, `"+CNMI: 2,1,0,1,0"`, `"+CSCS: \"KLINGON\""`, `warn settings front: the modem has the unusual character set KLINGON`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := doctorOf(t, "", "", c.cmgf, c.cnmi, c.cscs)
+			p.finds(c.want)
+		})
+	}
+	// A modem that says nothing of itself is not judged.
+	if out := doctorOf(t, "", "", "", "", "").examine(); strings.Contains(out, "settings") {
+		t.Errorf("it judges what it does not know:\n%s", out)
+	}
+}
+
+func TestDoctorComparesTheNetworksClock(t *testing.T) {
+	sms := func(takes ...time.Duration) string {
+		var all []string
+		at := time.Date(2026, 5, 1, 9, 30, 0, 0, time.UTC)
+		for _, d := range takes {
+			stamp := `null`
+			if d != 0 {
+				stamp = `"` + at.Add(-d).Format(time.RFC3339) + `"`
+			}
+			all = append(all, fmt.Sprintf(`{"id":"in_1","from":"+44","received_at":%q,"smsc_at":%s}`, at.Format(time.RFC3339), stamp))
+			at = at.Add(-time.Hour)
+		}
+		return strings.Join(all, ",")
+	}
+	for name, c := range map[string]struct {
+		takes []time.Duration
+		want  string
+	}{
+		"agree":       {[]time.Duration{4 * time.Hour, 3 * time.Second, 9 * time.Second}, "ok network time front: the service centre's clock and this one agree: an SMS was here 3s after"},
+		"one is late": {[]time.Duration{4 * time.Hour}, "ok network time front: "},
+		"behind":      {[]time.Duration{9 * time.Second, -7 * time.Minute}, "warn network time front: an SMS was here 7m0s before its service centre stamped it"},
+		"zone":        {[]time.Duration{-2*time.Hour + 5*time.Second}, "warn network time front: an SMS was here 1h59m55s before"},
+		"ahead":       {[]time.Duration{20 * time.Minute, 25 * time.Minute}, "warn network time front: none of the last 2 SMS was here within 20m0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := doctorOf(t, sms(c.takes...), "", "", "", "")
+			p.finds(c.want)
+			if zone := strings.Contains(p.examine(), "wrong time zone"); zone != (name == "zone") {
+				t.Errorf("it speaks of a time zone: %v", zone)
+			}
+		})
+	}
+	for name, p := range map[string]*patientRig{"no SMS": doctorOf(t, "", "", "", "", ""), "no stamp": doctorOf(t, sms(0), "", "", "", "")} {
+		if out := p.examine(); strings.Contains(out, "network time") {
+			t.Errorf("%s: it compares nothing:\n%s", name, out)
+		}
+	}
+}
+
+// TestDoctorOfARunningDaemon is the real program with a modem on a USB: what it
+// set is read back.
+func TestDoctorOfARunningDaemon(t *testing.T) {
+	r := newUSBRig(t, 1, "  list: [{name: front, imei: IMEI0}]\n")
+	r.plug(0, "1-1")
+	r.in("front", "up", "")
+	p := newPatient(t, "")
+	p.file, p.x.place.usb.Sys, p.x.place.usb.Dev = r.file, r.bus.Sys, r.bus.Dev
+	p.finds(
+		"ok daemon: it runs", "ok ports: ttyUSB0 diag, ttyUSB1 nmea, ttyUSB2 at, ttyUSB3", "ok line front: is up",
+		"ok settings front: as the daemon left them: PDU mode, received SMS and status reports announced",
+	)
+	r.unplug(0, "1-1")
+	r.in("front", "absent", "")
+	if out := p.examine(); !strings.Contains(out, "FAIL  line front: is absent") || strings.Contains(out, "settings") || strings.Contains(out, "signal") {
+		t.Errorf("it judges a modem that is away:\n%s", out)
+	}
+}
+
+// TestDoctorLetsALineTextItself sends one real SMS through a running daemon.
+func TestDoctorLetsALineTextItself(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, "modems: {simulate: 1}\n")
+	launch(t, nil, "serve", "--config", p.file).says("modemgate is ready")
+	waitUntil(t, "the line is up", func() bool { return strings.Contains(p.examine(), "ok    line modem0: is up") })
+	p.x.loop = "modem0"
+	p.finds("ok loop modem0: the line texted itself: taken by the network after", "ok announced by the modem")
+	p.x.loop = ""
+	p.finds("ok network time modem0: the service centre's clock and this one agree")
+	p.x.loop = "back"
+	p.finds("FAIL loop back: there is no such line")
+}
+
+func TestDoctorPrintsTheUdevRules(t *testing.T) {
+	rules, err := os.ReadFile(filepath.Join("..", "..", "systemd", udevRules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := modemgate(t, nil, "", "doctor", "--udev-rules"); out.code != exitOK || out.out != string(rules) || !strings.Contains(out.out, "ID_MM_DEVICE_IGNORE") {
+		t.Errorf("exit %d: %s", out.code, out.out)
+	}
+}
