@@ -66,7 +66,7 @@ func LimitPages(s Store, n int) error {
 			pages += n
 		}
 		var set int
-		return c.c.QueryRowContext(context.Background(), fmt.Sprintf("PRAGMA max_page_count=%d", pages)).Scan(&set)
+		return c.rowOnce(context.Background(), []any{&set}, fmt.Sprintf("PRAGMA max_page_count=%d", pages))
 	})
 }
 
@@ -85,7 +85,7 @@ func Check(s Store) error {
 func Sealed(s Store, column, table, where string) ([]byte, error) {
 	var b []byte
 	err := onWriter(s, func(c *conn) error {
-		return c.row([]any{&b}, "SELECT "+column+" FROM "+table+" WHERE "+where)
+		return c.row([]any{&b}, "SELECT CAST("+column+" AS BLOB) FROM "+table+" WHERE "+where)
 	})
 	return b, err
 }

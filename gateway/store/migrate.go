@@ -24,7 +24,7 @@ var migrations = []migration{
 func statements(list []string) migration {
 	return func(c *conn) error {
 		for _, s := range list {
-			if _, err := c.c.ExecContext(context.Background(), sqliteSchema.Replace(s)); err != nil {
+			if err := c.once(context.Background(), sqliteSchema.Replace(s)); err != nil {
 				return err
 			}
 		}
@@ -39,7 +39,7 @@ func version(ctx context.Context, c *conn) (int, error) {
 		return 0, err
 	}
 	var v int
-	err = c.c.QueryRowContext(ctx, "SELECT version FROM schema_version").Scan(&v)
+	err = c.rowOnce(ctx, []any{&v}, "SELECT version FROM schema_version")
 	return v, err
 }
 

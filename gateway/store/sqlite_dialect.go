@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -75,19 +75,16 @@ func sqliteURI(path string, q url.Values) string {
 	return u.String()
 }
 
-// sqliteOpen opens one connection of a role. The *sql.DB holds exactly it.
+// sqliteOpen opens one connection of a role.
 func sqliteOpen(ctx context.Context, path, role string) (*conn, error) {
-	db, err := sql.Open("sqlite", sqliteDSN(path, role))
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
-	c, err := db.Conn(ctx)
+	c, err := new(sqlite.Driver).Open(sqliteDSN(path, role))
 	if err != nil {
-		db.Close()
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
 	}
-	return &conn{db: db, c: c, dir: filepath.Dir(path), stmts: make(map[string]*sql.Stmt)}, nil
+	return &conn{c: c, dir: filepath.Dir(path), stmts: make(map[string]driver.Stmt)}, nil
 }
 
 // sqliteCode is the extended result code of an error, 0 when it has none.
@@ -171,7 +168,7 @@ func sqliteCheckpoint(c *conn, mode string) (done bool, frames, left int, err er
 		defer c.pragma("busy_timeout", busyTimeout.Milliseconds()) //nolint:errcheck // cannot fail
 	}
 	var busy, moved int
-	err = c.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved)
+	err = c.rowOnce(context.Background(), []any{&busy, &frames, &moved}, "PRAGMA wal_checkpoint("+mode+")")
 	if sqliteBusy(err) {
 		return false, 0, 0, nil
 	}
@@ -179,21 +176,19 @@ func sqliteCheckpoint(c *conn, mode string) (done bool, frames, left int, err er
 }
 
 func (c *conn) pragma(name string, value int64) error {
-	_, err := c.c.ExecContext(context.Background(), fmt.Sprintf("PRAGMA %s=%d", name, value))
-	return err
+	return c.once(context.Background(), fmt.Sprintf("PRAGMA %s=%d", name, value))
 }
 
 // sqliteCopy writes a consistent copy of the database into the empty file at
 // path. Free pages, and with them what was erased, are not copied.
 func sqliteCopy(ctx context.Context, c *conn, path string) error {
-	_, err := c.c.ExecContext(ctx, "VACUUM INTO ?", path)
-	return err
+	return c.once(ctx, "VACUUM INTO ?", path)
 }
 
 // sqliteCheck looks for damage.
 func sqliteCheck(ctx context.Context, c *conn) error {
 	var word string
-	if err := c.c.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&word); err != nil {
+	if err := c.rowOnce(ctx, []any{&word}, "PRAGMA quick_check(1)"); err != nil {
 		return err
 	}
 	if word != "ok" {
@@ -205,7 +200,7 @@ func sqliteCheck(ctx context.Context, c *conn) error {
 // sqliteHasTable says whether the database has the table.
 func sqliteHasTable(ctx context.Context, c *conn, name string) (bool, error) {
 	var n int
-	err := c.c.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?", name).Scan(&n)
+	err := c.rowOnce(ctx, []any{&n}, "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?", name)
 	return n > 0, err
 }
 

@@ -169,7 +169,7 @@ func (w *writer) abandon(err error) {
 	if w.c == nil {
 		return
 	}
-	if _, rerr := w.c.c.ExecContext(context.Background(), sqliteRollback); rerr == nil || sqliteFatal(err) && !sqliteFatal(rerr) {
+	if rerr := w.c.once(context.Background(), sqliteRollback); rerr == nil || sqliteFatal(err) && !sqliteFatal(rerr) {
 		return // undone, or SQLite has done it already
 	}
 	w.lose()
