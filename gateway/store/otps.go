@@ -6,7 +6,7 @@ const otpColumns = `id, api_key, purpose, recipient, state, rev, mac, attempts_u
 	length, ttl, created_at, expires_at, resend_at, ended_at, message_id, delivery_state, delivery_at, delivery_error,
 	ref, metadata, simulated`
 
-const selectOTP = `SELECT ` + otpColumns + ` FROM otps WHERE `
+const selectOTP = `SELECT ` + otpColumns + ` FROM otps WHERE id=?`
 
 func (o *OTP) fields() []any {
 	return []any{&o.ID, &o.Key, &o.Purpose, &o.To, &o.State, &o.Rev, &o.MAC, &o.AttemptsUsed, &o.MaxAttempts,
@@ -29,15 +29,6 @@ func (t *tx) InsertOTP(o *OTP) error {
 		string(o.Metadata), flag(o.Simulated))
 }
 
-func (t *tx) otp(where string, args ...any) (*OTP, error) {
-	var o OTP
-	if err := t.row(o.fields(), selectOTP+where, args...); err != nil {
-		return nil, err
-	}
-	t.known.keepOTP(&o)
-	return &o, nil
-}
-
 // OTP implements [OTPs].
 func (t *tx) OTP(id string) (*OTP, error) {
 	if err := t.check(false); err != nil {
@@ -46,12 +37,23 @@ func (t *tx) OTP(id string) (*OTP, error) {
 	if o := t.known.otp(id); o != nil {
 		return o, nil
 	}
-	return t.otp(`id=?`, id)
+	var o OTP
+	if err := t.row(o.fields(), selectOTP, id); err != nil {
+		return nil, err
+	}
+	t.known.keepOTP(&o)
+	return &o, nil
 }
 
-// PendingOTP implements [OTPs].
+// PendingOTP implements [OTPs]. Mostly there is none, which the index alone
+// tells.
 func (t *tx) PendingOTP(key, purpose, to string) (*OTP, error) {
-	return t.otp(`state='pending' AND recipient=? AND api_key=? AND purpose=?`, to, key, purpose)
+	var id string
+	err := t.row([]any{&id}, `SELECT id FROM otps WHERE state='pending' AND recipient=? AND api_key=? AND purpose=?`, to, key, purpose)
+	if err != nil {
+		return nil, err
+	}
+	return t.OTP(id)
 }
 
 // onto makes the change to a row in memory, and gives what makes it in the
