@@ -11,23 +11,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver"
-	"github.com/modemgate/modemgate/driver/usb"
 )
 
 var atCommand = command{
-	name: "at", args: "LINE COMMAND... [--timeout 10s] [--json] [--config FILE]", summary: "run AT commands on the modem of a line",
+	name: "at", args: "LINE|PORT COMMAND... [--timeout 10s] [--json] [--config FILE]", summary: "run AT commands on the modem of a line",
 	help: `  modemgate at front AT+CSQ
   modemgate at front ATI AT+CGMR
   modemgate at front 'AT+COPS=?' --timeout 180s
+  modemgate at /dev/ttyUSB2 ATI
 
 The commands run between those of the daemon; without a daemon on the port of
-the line itself. One command at a time, and only those that are known to read:
-AT+NAME? and AT+NAME=?, ATI, AT&V, ATSn? and such as AT+CSQ, AT+CGMR, AT+CPINR,
-AT+CPBR=1,9, AT+CRSM=176,...; and ATH, which hangs up. Every other one is
-refused, with what to use instead: it could break the session, spend tries of a
-PIN, take away messages or change modem or SIM. Needs the scope admin.`,
+the line itself, which is looked for when the line has an imei or iccid. A PORT
+is opened in any case, unless a program holds it. One command at a time, and
+only those that are known to read: AT+NAME? and AT+NAME=?, ATI, AT&V, ATSn? and
+such as AT+CSQ, AT+CGMR, AT+CPINR, AT+CPBR=1,9, AT+CRSM=176,...; and ATH, which
+hangs up. Every other one is refused, with what to use instead: it could break
+the session, spend tries of a PIN, take away messages or change modem or SIM.
+Needs the scope admin.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, at(ctx, s, args)) },
 }
 
@@ -106,6 +107,13 @@ func resultWords(result string) string {
 // interlocutor finds who says commands to the modem of a line: the daemon, or
 // without one this program.
 func interlocutor(ctx context.Context, s system, config, line string, timeout time.Duration) (say func(cmd string) (spoken, []byte, error), end func(), err error) {
+	if strings.HasPrefix(line, "/") {
+		m, err := openBare(ctx, line)
+		if err != nil {
+			return nil, nil, err
+		}
+		return bySelf(ctx, m, timeout), func() { _ = m.Close() }, nil
+	}
 	c, err := connect(ctx, s, config)
 	var none *failure
 	if err == nil {
@@ -121,11 +129,15 @@ func interlocutor(ctx context.Context, s system, config, line string, timeout ti
 	if why := dialable(ctx, filepath.Join(cfg.DataDir, socketName)); !absent(why) {
 		return nil, nil, err
 	}
-	m, err := openBare(ctx, cfg, line)
+	port, err := portOf(ctx, cfg, line)
 	if err != nil {
 		return nil, nil, err
 	}
-	fmt.Fprintf(s.err, "no daemon runs: speaking to the port of line %s itself\n", oneLine(line))
+	m, err := openBare(ctx, port)
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(s.err, "no daemon runs: speaking to the port of line %s itself, %s\n", oneLine(line), oneLine(port))
 	return bySelf(ctx, m, timeout), func() { _ = m.Close() }, nil
 }
 
@@ -162,55 +174,4 @@ func bySelf(ctx context.Context, m *driver.Modem, timeout time.Duration) func(st
 		raw, err := json.Marshal(answer)
 		return answer, raw, err
 	}
-}
-
-// openBare opens the modem of a configured line just so far that it answers.
-func openBare(ctx context.Context, cfg configs.Config, line string) (*driver.Modem, error) {
-	port, err := portOf(cfg, line)
-	if err != nil {
-		return nil, err
-	}
-	m, err := driver.Open(ctx, driver.Options{Port: port, LockDir: lockDir, Bare: true})
-	switch {
-	case errors.Is(err, driver.ErrPortBusy):
-		return nil, &failure{code: exitFailed, text: err.Error(), hints: []string{"stop that program, or let it do what you want"}}
-	case err != nil:
-		return nil, &failure{code: exitFailed, text: err.Error(), hints: []string{"modemgate doctor looks for the reason"}}
-	}
-	return m, nil
-}
-
-// portOf is the port of a line of the configuration.
-func portOf(cfg configs.Config, line string) (string, error) {
-	for _, l := range cfg.Modems.List {
-		switch {
-		case l.Name != line:
-		case l.Port != "":
-			return l.Port, nil
-		case l.USBPath != "":
-			return portAt(usbTree, l.USBPath)
-		default:
-			return "", &failure{code: exitUsage, text: "line " + line + " has no port in the configuration", hints: []string{"start the daemon, which finds its modem"}}
-		}
-	}
-	return "", &failure{code: exitUsage, text: fmt.Sprintf("no daemon runs, and modems.list has no line %q", line), hints: []string{"start the daemon with modemgate serve, or name its --config FILE"}}
-}
-
-// portAt is the port for AT commands of what is plugged in at a USB socket.
-func portAt(tree usb.Tree, path string) (string, error) {
-	devices, err := tree.Scan()
-	if err != nil {
-		return "", &failure{code: exitFailed, text: "read the USB devices: " + err.Error()}
-	}
-	for _, d := range devices {
-		ports, _ := d.Candidates()
-		switch {
-		case d.Path != path:
-		case len(ports) > 0:
-			return ports[0].Node, nil
-		default:
-			return "", &failure{code: exitFailed, text: d.Words()}
-		}
-	}
-	return "", &failure{code: exitFailed, text: "nothing is plugged in at " + path, hints: []string{"modemgate modems lists what is plugged in"}}
 }
