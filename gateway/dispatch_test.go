@@ -139,7 +139,7 @@ func TestErasedWhileItIsSent(t *testing.T) {
 }
 
 func TestPausedBetweenPartsExpiresInTime(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	out := taken(r.net.Modems()[0], 1)
 	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Delay: 500 * time.Millisecond})
 	m := r.post(gateway.NewMessage{To: alice, Text: strings.Repeat("long ", 100), TTL: time.Minute})
@@ -287,7 +287,7 @@ func TestExpiryDoesNotWaitForACheckpoint(t *testing.T) {
 
 func TestResentByHandWhenItsLineIsGone(t *testing.T) {
 	keep := 2
-	r := newRig(t, func(o *gateway.Options) { o.Lines = o.Lines[:keep] }, func(o *sim.Options) { o.Modems = 2 })
+	r := newHastyRig(t, func(o *gateway.Options) { o.Lines = o.Lines[:keep] }, func(o *sim.Options) { o.Modems = 2 })
 	modem := r.net.Modems()[1]
 	modem.Inject(sim.Fault{Kind: sim.FaultNoReport})
 	silence(modem)

@@ -38,7 +38,7 @@ func (r *rig) failsOnce(n int, via ...string) (ids []string) {
 }
 
 func TestAfterAnUnclearErrorAnotherLineTries(t *testing.T) {
-	r := newRig(t, func(o *gateway.Options) { o.Poll = 20 * time.Millisecond }, twoModems)
+	r := newHastyRig(t, func(o *gateway.Options) { o.Poll = 20 * time.Millisecond }, twoModems)
 	ids := r.failsOnce(5)
 	// The line that has failed is faster at looking for work.
 	r.net.Modems()[1].Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Delay: 100 * time.Millisecond, Times: 1000})

@@ -14,7 +14,7 @@ import (
 func TestReportInHandSettlesWhatHasNoAnswer(t *testing.T) {
 	for _, policy := range []string{"hold", "resend", "fail"} {
 		t.Run(policy, func(t *testing.T) {
-			r := newRig(t, nil, nil)
+			r := newHastyRig(t, nil, nil)
 			r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultMissing, Match: "+CMGS"})
 			m := r.post(gateway.NewMessage{To: alice, Text: "the report is here, the answer is not", OnUnknown: policy})
 			r.await(m.ID, store.Delivered)
@@ -27,7 +27,7 @@ func TestReportInHandSettlesWhatHasNoAnswer(t *testing.T) {
 
 // A report that was there before the message was handed over is another's.
 func TestOlderReportSettlesNothing(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	r.lineState("modem0", "up")
 	l, err := r.g.Line(t.Context(), admin, "modem0")
 	if err != nil {
@@ -52,7 +52,7 @@ func TestOlderReportSettlesNothing(t *testing.T) {
 func TestLateAnswerSettlesTheUnknown(t *testing.T) {
 	for _, policy := range []string{"hold", "resend"} {
 		t.Run(policy, func(t *testing.T) {
-			r := newRig(t, nil, nil)
+			r := newHastyRig(t, nil, nil)
 			modem := r.net.Modems()[0]
 			modem.Inject(sim.Fault{Kind: sim.FaultNoReport})
 			modem.Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Delay: 3 * time.Second})
@@ -70,7 +70,7 @@ func TestLateAnswerSettlesTheUnknown(t *testing.T) {
 }
 
 func TestLateAnswerOfAPartLetsTheRestFollow(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	modem := r.net.Modems()[0]
 	modem.Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Skip: 1, Delay: 3 * time.Second})
 	modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
@@ -91,7 +91,7 @@ func TestLateAnswerOfAPartLetsTheRestFollow(t *testing.T) {
 
 // A part known too late leaves no message unknown for ever.
 func TestEvidenceAfterTheDeadlineOfTheRest(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	modem := r.net.Modems()[0]
 	r.net.Phone(alice).SetPower(false)
 	modem.Inject(sim.Fault{Kind: sim.FaultHang, Point: sim.PointAccepted, Skip: 1})
@@ -149,7 +149,7 @@ func TestStatusesOfReports(t *testing.T) {
 
 // An answer whose reference is taken belongs to the submission that has it.
 func TestStaleAnswerSettlesNothing(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	modem := r.net.Modems()[0]
 	first := r.post(gateway.NewMessage{To: alice, Text: "settled"})
 	first = r.await(first.ID, store.Delivered)
@@ -175,7 +175,7 @@ func TestStaleAnswerSettlesNothing(t *testing.T) {
 func TestLateAnswerOfOneGivenUp(t *testing.T) {
 	for _, policy := range []string{"fail", "hold"} {
 		t.Run(policy, func(t *testing.T) {
-			r := newRig(t, nil, nil)
+			r := newHastyRig(t, nil, nil)
 			modem := r.net.Modems()[0]
 			lose := func(text, policy string) gateway.MessageView {
 				restarts := uint64(0)
@@ -227,7 +227,7 @@ func TestReportUnderAReferenceGivenTwice(t *testing.T) {
 		"between two answered":            {3 * time.Hour, 90 * time.Minute, store.Sent, store.Sent, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, nil, nil)
+			r := newHastyRig(t, nil, nil)
 			modem := r.net.Modems()[0]
 			modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
 			modem.Inject(sim.Fault{Kind: sim.FaultReference, Code: 1})

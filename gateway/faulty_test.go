@@ -68,7 +68,7 @@ func patient(o *gateway.Options, d time.Duration) {
 	for i, l := range o.Lines {
 		o.Lines[i].Open = func(ctx context.Context) (gateway.Modem, error) {
 			m, err := driver.Open(ctx, driver.Options{
-				Port: l.Port, CommandTimeout: 2 * time.Second, PromptTimeout: 2 * time.Second, SubmitTimeout: d,
+				Port: l.Port, CommandTimeout: 30 * time.Second, PromptTimeout: 30 * time.Second, SubmitTimeout: d,
 			})
 			if err != nil {
 				return nil, err

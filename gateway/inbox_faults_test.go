@@ -129,7 +129,7 @@ func TestClassZeroIsKeptUntilTheStoreTakesIt(t *testing.T) {
 }
 
 func TestSIMIsPolledWhileALongQueueIsSent(t *testing.T) {
-	r := newRig(t, func(o *gateway.Options) { o.Poll = 100 * time.Millisecond }, nil)
+	r := newHastyRig(t, func(o *gateway.Options) { o.Poll = 100 * time.Millisecond }, nil)
 	if _, err := r.g.PauseLine(t.Context(), admin, "modem0"); err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func (c *cell) name() string {
 }
 
 // matrixPatience is the driver's, in place of minutes.
-var matrixPatience = driver.Options{CommandTimeout: time.Second, PromptTimeout: time.Second, SubmitTimeout: 2 * time.Second}
+var matrixPatience = driver.Options{CommandTimeout: 2 * time.Second, PromptTimeout: 2 * time.Second, SubmitTimeout: 3 * time.Second}
 
 const (
 	matrixTo    = "+999555100"

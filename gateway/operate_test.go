@@ -38,7 +38,7 @@ func (l *logBook) tune(o *gateway.Options) {
 
 func TestCommandOfAnOperator(t *testing.T) {
 	log := &logBook{}
-	r := newRig(t, log.tune, nil)
+	r := newHastyRig(t, log.tune, nil)
 	r.lineState("modem0", "up")
 	res, err := r.g.Command(t.Context(), admin, "modem0", "AT+CSQ", 0)
 	if err != nil || res.Result != "OK" || len(res.Lines) != 1 || !strings.HasPrefix(res.Lines[0], "+CSQ: ") {

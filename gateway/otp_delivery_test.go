@@ -30,7 +30,7 @@ func (r *rig) wake(m *sim.Modem) {
 // The one automatic copy of an OTP of unknown outcome has the same code and
 // costs no send; while it is open the OTP stays pending.
 func TestUnknownOTPIsCopiedWithTheSameCode(t *testing.T) {
-	r := newRig(t, func(o *gateway.Options) { o.OTP.PerHour = 2 }, nil)
+	r := newHastyRig(t, func(o *gateway.Options) { o.OTP.PerHour = 2 }, nil)
 	modem := r.mute()
 	v := r.create(app, gateway.NewOTP{To: number(1)})
 	r.await(v.MessageID, store.Unknown)
@@ -55,7 +55,7 @@ func TestUnknownOTPIsCopiedWithTheSameCode(t *testing.T) {
 }
 
 func TestUnknownOTPCopyVerifies(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	modem := r.mute()
 	v := r.create(app, gateway.NewOTP{To: number(1)})
 	r.await(v.MessageID, store.Unknown)
@@ -78,7 +78,7 @@ func TestEndedOTPIsNotCopied(t *testing.T) {
 	} {
 		for _, when := range []string{"sending", "unknown"} {
 			t.Run(name+" while "+when, func(t *testing.T) {
-				r := newRig(t, nil, nil)
+				r := newHastyRig(t, nil, nil)
 				modem := r.mute()
 				v := r.create(app, gateway.NewOTP{To: number(1)})
 				r.texts(number(1), 1)
@@ -204,7 +204,7 @@ func TestDeliveryDecidesFailedOnly(t *testing.T) {
 }
 
 func TestOTPOfUnknownFateStaysPending(t *testing.T) {
-	r := newRig(t, func(o *gateway.Options) { o.OTP.OnUnknown = "hold" }, nil)
+	r := newHastyRig(t, func(o *gateway.Options) { o.OTP.OnUnknown = "hold" }, nil)
 	r.mute()
 	v := r.create(app, gateway.NewOTP{To: number(1)})
 	c := codeIn(t, r.texts(number(1), 1)[0].Text)
@@ -220,7 +220,7 @@ func TestOTPOfUnknownFateStaysPending(t *testing.T) {
 
 // A held OTP message that a person resends goes no longer than the OTP does.
 func TestResolvedOTPKeepsItsDeadline(t *testing.T) {
-	r := stillRig(t, func(o *gateway.Options) { o.OTP.OnUnknown = "hold" }, nil)
+	r := stillRigFrom(newHastyRig, t, func(o *gateway.Options) { o.OTP.OnUnknown = "hold" }, nil)
 	modem := r.mute()
 	v := r.create(app, gateway.NewOTP{To: number(1)})
 	r.until("the message is held", func() bool { m := r.message(v.MessageID); return m.State == store.Unknown && m.Final })
@@ -252,7 +252,7 @@ func TestS4NeverSentPastItsDeadline(t *testing.T) {
 		}
 	}
 	t.Run("paused", func(t *testing.T) {
-		r := newRig(t, nil, nil)
+		r := newHastyRig(t, nil, nil)
 		r.pause()
 		v := r.create(app, gateway.NewOTP{To: number(1)})
 		r.pass(5 * time.Minute)
@@ -264,7 +264,7 @@ func TestS4NeverSentPastItsDeadline(t *testing.T) {
 		}
 	})
 	t.Run("restarted", func(t *testing.T) {
-		r := newRig(t, nil, nil)
+		r := newHastyRig(t, nil, nil)
 		r.net.Modems()[0].Unplug()
 		r.lineState("modem0", "absent")
 		v := r.create(app, gateway.NewOTP{To: number(1)})
@@ -279,7 +279,7 @@ func TestS4NeverSentPastItsDeadline(t *testing.T) {
 		}
 	})
 	t.Run("at the prompt", func(t *testing.T) {
-		r := newRig(t, nil, nil)
+		r := newHastyRig(t, nil, nil)
 		once := false
 		r.net.Modems()[0].OnPoint(func(o sim.Occasion) {
 			if o.Point == sim.PointCommand && strings.HasPrefix(o.Command, "+CMGS") && !once {
@@ -295,7 +295,7 @@ func TestS4NeverSentPastItsDeadline(t *testing.T) {
 		}
 	})
 	t.Run("as a copy", func(t *testing.T) {
-		r := newRig(t, nil, nil)
+		r := newHastyRig(t, nil, nil)
 		modem := r.mute()
 		v := r.create(app, gateway.NewOTP{To: number(1)})
 		r.await(v.MessageID, store.Unknown)

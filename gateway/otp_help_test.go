@@ -23,6 +23,14 @@ var app2 = req("app2", gateway.ScopeSend, gateway.ScopeOTP, gateway.ScopeStatus)
 // stillRig is a rig whose clock stands still but for pass.
 func stillRig(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options)) *rig {
 	t.Helper()
+	return stillRigFrom(newRig, t, tune, simTune)
+}
+
+func stillRigFrom(
+	newRig func(*testing.T, func(*gateway.Options), func(*sim.Options)) *rig,
+	t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options),
+) *rig {
+	t.Helper()
 	base := time.Now().Truncate(time.Second)
 	var late atomic.Pointer[rig]
 	r := newRig(t, func(o *gateway.Options) {

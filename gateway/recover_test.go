@@ -84,7 +84,7 @@ func TestEraseClearsKeptReports(t *testing.T) {
 }
 
 func TestUnknownHasItsGraceAfterAStart(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	modem := r.net.Modems()[0]
 	modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
 	silence(modem)

@@ -26,6 +26,8 @@ type rig struct {
 	tune func(*gateway.Options)
 	wall atomic.Int64 // added to the clock, ns
 
+	patience driver.Options // its time-outs
+
 	g    *gateway.Gateway
 	st   store.Store
 	stop func()
@@ -38,8 +40,28 @@ func newRig(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options
 	return newRigHere(t, tune, simTune)
 }
 
+// newHastyRig is newRig for a test of a modem that gives no answer: its driver
+// soon gives up waiting.
+func newHastyRig(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options)) *rig {
+	t.Helper()
+	t.Parallel()
+	return rigFor(t, tune, simTune, hasty)
+}
+
+// patience is time-outs that no stall of the machine reaches, hasty those that
+// a test can wait for.
+var (
+	patience = driver.Options{CommandTimeout: 30 * time.Second, PromptTimeout: 30 * time.Second, SubmitTimeout: 30 * time.Second}
+	hasty    = driver.Options{CommandTimeout: 3 * time.Second, PromptTimeout: 3 * time.Second, SubmitTimeout: 1500 * time.Millisecond}
+)
+
 // newRigHere is newRig for a test that makes several, or is not parallel.
 func newRigHere(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options)) *rig {
+	t.Helper()
+	return rigFor(t, tune, simTune, patience)
+}
+
+func rigFor(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Options), patience driver.Options) *rig {
 	t.Helper()
 	o := sim.Options{Modems: 1, RetryInterval: 50 * time.Millisecond}
 	if simTune != nil {
@@ -50,7 +72,7 @@ func newRigHere(t *testing.T, tune func(*gateway.Options), simTune func(*sim.Opt
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.Close() })
-	r := &rig{t: t, net: n, dir: t.TempDir(), tune: tune}
+	r := &rig{t: t, net: n, dir: t.TempDir(), tune: tune, patience: patience}
 	r.start()
 	t.Cleanup(func() { r.halt() })
 	return r
@@ -118,7 +140,9 @@ func (r *rig) options() gateway.Options {
 		o.Lines = append(o.Lines, gateway.LineOptions{
 			Name: m.Name(), Port: m.Path(), Number: m.Number(), PerMinute: 1e6, PerDay: 1e6, Simulated: true, Trace: trace,
 			Open: func(ctx context.Context) (gateway.Modem, error) {
-				d, err := driver.Open(ctx, driver.Options{Port: m.Path(), Log: log, Trace: trace, CommandTimeout: 2 * time.Second, PromptTimeout: 2 * time.Second, SubmitTimeout: 1500 * time.Millisecond})
+				do := r.patience
+				do.Port, do.Log, do.Trace = m.Path(), log, trace
+				d, err := driver.Open(ctx, do)
 				if err != nil {
 					return nil, err
 				}

@@ -126,7 +126,7 @@ func TestEachStateIsToldAlike(t *testing.T) {
 	works, still := alertStates(t, alertDown), alertStates(t, alertStill)
 	for _, c := range standings {
 		t.Run(c.state, func(t *testing.T) {
-			r := newRig(t, c.tune, nil)
+			r := newHastyRig(t, c.tune, nil)
 			m := r.net.Modems()[0]
 			r.lineState("modem0", "up")
 			r.until("the modem was asked for its state", func() bool { return len(r.line("modem0").Storage) > 0 })

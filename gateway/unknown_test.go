@@ -19,7 +19,7 @@ func silence(m *sim.Modem) {
 func TestUnknownIsHeldAndResolvedByHand(t *testing.T) {
 	for _, as := range []string{"sent", "failed", "resend"} {
 		t.Run(as, func(t *testing.T) {
-			r := newRig(t, nil, nil)
+			r := newHastyRig(t, nil, nil)
 			modem := r.net.Modems()[0]
 			modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: 1})
 			silence(modem)
@@ -55,7 +55,7 @@ func TestUnknownIsHeldAndResolvedByHand(t *testing.T) {
 }
 
 func TestUnknownIsResentOnceWhereThePolicySaysSo(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	modem := r.net.Modems()[0]
 	modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: 2})
 	silence(modem)
@@ -82,7 +82,7 @@ func TestUnknownIsResentOnceWhereThePolicySaysSo(t *testing.T) {
 }
 
 func TestUnknownFailsWhereThePolicySaysSo(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultNoReport})
 	silence(r.net.Modems()[0])
 	m := r.post(gateway.NewMessage{To: alice, Text: "fail me", OnUnknown: "fail"})
@@ -92,7 +92,7 @@ func TestUnknownFailsWhereThePolicySaysSo(t *testing.T) {
 }
 
 func TestReportResolvesUnknown(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	modem := r.net.Modems()[0]
 	r.net.Phone(alice).SetPower(false)
 	silence(modem)
@@ -170,7 +170,7 @@ func TestLongMessageGoesOnWithItsMissingParts(t *testing.T) {
 }
 
 func TestIntentWithoutResultIsUnknownAfterARestart(t *testing.T) {
-	r := newRig(t, func(o *gateway.Options) { o.ShutdownWait = 50 * time.Millisecond }, nil)
+	r := newHastyRig(t, func(o *gateway.Options) { o.ShutdownWait = 50 * time.Millisecond }, nil)
 	modem := r.net.Modems()[0]
 	modem.Inject(sim.Fault{Kind: sim.FaultNoReport})
 	silence(modem)

@@ -59,7 +59,7 @@ func TestKeyActsAtOnce(t *testing.T) {
 		}
 	})
 	within(t, "the consumers are gone", func() bool { return s.consumers("shop") == 0 })
-	if _, err := nats.Connect("nats://"+s.bus.Addr(), nats.Token(secret)); !errors.Is(err, nats.ErrAuthorization) {
+	if _, err := nats.Connect("nats://"+s.bus.Addr(), nats.Timeout(time.Minute), nats.Token(secret)); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("a revoked key connects: %v", err)
 	}
 	s.local("DELETE", "/v1/admin/keys/shop", "").want(t, 204, "") // again is no error
@@ -79,7 +79,7 @@ func (s *station) consumers(key string) (n int) {
 // dial connects as a client does, without coming back.
 func (s *station) dial(secret string, more ...nats.Option) *nats.Conn {
 	s.t.Helper()
-	nc, err := nats.Connect("nats://"+s.bus.Addr(), append(more, nats.Token(secret), nats.NoReconnect())...)
+	nc, err := nats.Connect("nats://"+s.bus.Addr(), append(more, nats.Timeout(time.Minute), nats.Token(secret), nats.NoReconnect())...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestKeyExpires(t *testing.T) {
 		t.Errorf("it lives %s", life)
 	}
 	secret, closed := r.text("secret"), make(chan struct{})
-	if nc, err := nats.Connect("nats://"+s.bus.Addr(), nats.Token(secret), nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) })); err == nil {
+	if nc, err := nats.Connect("nats://"+s.bus.Addr(), nats.Timeout(time.Minute), nats.Token(secret), nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) })); err == nil {
 		defer nc.Close()
 		select {
 		case <-closed:

@@ -294,7 +294,7 @@ func TestTLSOnBothListeners(t *testing.T) {
 		return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
 	}
 	broker := func() (int64, error) {
-		nc, err := nats.Connect("tls://"+s.bus.Addr(), nats.Token(s.admin), nats.Secure(&tls.Config{RootCAs: pool}), nats.NoReconnect())
+		nc, err := nats.Connect("tls://"+s.bus.Addr(), nats.Timeout(time.Minute), nats.Token(s.admin), nats.Secure(&tls.Config{RootCAs: pool}), nats.NoReconnect())
 		if err != nil {
 			return 0, err
 		}
@@ -310,7 +310,7 @@ func TestTLSOnBothListeners(t *testing.T) {
 			t.Errorf("%s shows certificate %d, %v", name, got, err)
 		}
 	}
-	if _, err := nats.Connect("nats://"+s.bus.Addr(), nats.Token(s.admin)); err == nil {
+	if _, err := nats.Connect("nats://"+s.bus.Addr(), nats.Timeout(time.Minute), nats.Token(s.admin)); err == nil {
 		t.Error("NATS talks without checking the certificate")
 	}
 	_, _, pool = certificate(t, dir, 2)

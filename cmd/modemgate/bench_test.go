@@ -99,7 +99,7 @@ func (t *benchApp) settled(id string) {
 
 // inboundToNATS measures received SMS one at a time.
 func (t *benchApp) inboundToNATS(more func() bool) (d []time.Duration) {
-	nc, err := nats.Connect("nats://"+t.bus.Addr(), nats.Token(t.secret))
+	nc, err := nats.Connect("nats://"+t.bus.Addr(), nats.Timeout(time.Minute), nats.Token(t.secret))
 	if err != nil {
 		t.b.Fatal(err)
 	}

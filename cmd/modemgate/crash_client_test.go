@@ -144,13 +144,13 @@ func (r *rig) subscribe() (*subscriber, error) {
 	var js jetstream.JetStream
 	var err error
 	if r.o.natsURL != "" {
-		if s.nc, err = nats.Connect(r.o.natsURL, nats.NoReconnect()); err != nil {
+		if s.nc, err = nats.Connect(r.o.natsURL, nats.Timeout(time.Minute), nats.NoReconnect()); err != nil {
 			return nil, err
 		}
 		js, err = jetstream.New(s.nc)
 	} else {
 		_, addr := r.broker()
-		if s.nc, err = nats.Connect("nats://"+addr, nats.Token(r.key), nats.NoReconnect()); err != nil {
+		if s.nc, err = nats.Connect("nats://"+addr, nats.Timeout(time.Minute), nats.Token(r.key), nats.NoReconnect()); err != nil {
 			return nil, err
 		}
 		js, err = jetstream.NewWithAPIPrefix(s.nc, "modemgate.API")

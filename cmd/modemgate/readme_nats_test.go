@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -49,7 +50,7 @@ func (r *reader) natsRights(t *testing.T, b block) {
 	p.set("MODEMGATE_DATA_DIR", data)
 	p.set("MODEMGATE_MODEMS_SIMULATE", "1")
 	p.set("MODEMGATE_NATS_URL", foreignServer(t, p, b.text))
-	nc, err := nats.Connect(p.get("MODEMGATE_NATS_URL"), nats.UserInfo("watcher", "w"))
+	nc, err := nats.Connect(p.get("MODEMGATE_NATS_URL"), nats.Timeout(time.Minute), nats.UserInfo("watcher", "w"))
 	if err != nil {
 		t.Fatal(err)
 	}

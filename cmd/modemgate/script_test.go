@@ -121,7 +121,7 @@ func text(ts *testscript.TestScript, _ bool, args []string) {
 // event URL SECRET STREAM KEY WANT reads the next event of a key's consumer, the way
 // key new says.
 func event(ts *testscript.TestScript, _ bool, args []string) {
-	nc, err := nats.Connect(args[0], nats.Token(args[1]))
+	nc, err := nats.Connect(args[0], nats.Timeout(time.Minute), nats.Token(args[1]))
 	ts.Check(err)
 	defer nc.Close()
 	js, err := jetstream.NewWithAPIPrefix(nc, "modemgate.API")

@@ -205,7 +205,7 @@ func (t *story) verifyCode(ctx context.Context) error {
 func (t *story) receive(ctx context.Context) error {
 	modem := t.a.sim.Modems()[1]
 	t.title("The phone texts back to %s, and a monitor hears it on NATS", modem.Number())
-	nc, err := nats.Connect("nats://"+t.a.bus.Addr(), nats.Token(t.secret), nats.Name("demo monitor"))
+	nc, err := nats.Connect("nats://"+t.a.bus.Addr(), nats.Token(t.secret), nats.Name("demo monitor"), nats.Timeout(time.Minute))
 	if err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)
 	}

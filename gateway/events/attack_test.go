@@ -353,7 +353,7 @@ func TestAttackGuessAccount(t *testing.T) {
 	}
 	for _, user := range []string{"gateway", "victim", "sys", gatewayAccount} {
 		for _, secret := range []string{user, "", "gateway"} {
-			if nc, err := nats.Connect("nats://"+s.Addr(), nats.UserInfo(user, secret)); err == nil {
+			if nc, err := nats.Connect("nats://"+s.Addr(), nats.Timeout(time.Minute), nats.UserInfo(user, secret)); err == nil {
 				nc.Close()
 				t.Errorf("user %q got in", user)
 			}
@@ -363,7 +363,7 @@ func TestAttackGuessAccount(t *testing.T) {
 
 func TestAttackNoToken(t *testing.T) {
 	s := newSiege(t)
-	if nc, err := nats.Connect("nats://" + s.Addr()); !errors.Is(err, nats.ErrAuthorization) {
+	if nc, err := nats.Connect("nats://"+s.Addr(), nats.Timeout(time.Minute)); !errors.Is(err, nats.ErrAuthorization) {
 		nc.Close()
 		t.Errorf("connect: %v", err)
 	}
@@ -375,13 +375,13 @@ func TestAttackNoToken(t *testing.T) {
 func TestAttackWrongToken(t *testing.T) {
 	s := newSiege(t)
 	for _, token := range []string{"x", "victim", "victim-token ", "VICTIM-TOKEN", s.gate.own, strings.Repeat("a", 5000)} {
-		if nc, err := nats.Connect("nats://"+s.Addr(), nats.Token(token)); err == nil {
+		if nc, err := nats.Connect("nats://"+s.Addr(), nats.Timeout(time.Minute), nats.Token(token)); err == nil {
 			nc.Close()
 			t.Errorf("token %.20q got in", token)
 		}
 	}
 	u := url.URL{Scheme: "nats", Host: s.Addr(), User: url.UserPassword("victim", "victim-token")}
-	if nc, err := nats.Connect(u.String()); err == nil {
+	if nc, err := nats.Connect(u.String(), nats.Timeout(time.Minute)); err == nil {
 		nc.Close()
 		t.Error("a key as a password got in")
 	}

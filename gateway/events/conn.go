@@ -88,9 +88,14 @@ func (b *Bus) openExternal() error {
 	return b.connect(b.opts.URL, opts...)
 }
 
+// connectTimeout is for one try to connect: a machine that is busy when it
+// starts must not take its own server for one that is away.
+const connectTimeout = 10 * time.Second
+
 func (b *Bus) connect(url string, opts ...nats.Option) error {
 	opts = append(opts,
 		nats.Name("modemgate "+b.opts.Site),
+		nats.Timeout(connectTimeout),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1), // nothing is sent later behind our back
 		nats.PingInterval(20*time.Second), nats.MaxPingsOutstanding(2),

@@ -117,7 +117,7 @@ func TestExternalStreamMadeByTheOperator(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, nil)
 	c.start(t)
-	nc, err := nats.Connect(c.url())
+	nc, err := nats.Connect(c.url(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -187,7 +187,7 @@ func (r *rig) startRun(t testing.TB) {
 // client connects with a token and ends with the test.
 func (r *rig) client(t testing.TB, token string, opts ...nats.Option) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect("nats://"+r.Addr(), append(opts, nats.Token(token))...)
+	nc, err := nats.Connect("nats://"+r.Addr(), append(opts, nats.Timeout(time.Minute), nats.Token(token))...)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}

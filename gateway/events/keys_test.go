@@ -267,7 +267,7 @@ func TestExpiredKeyEnds(t *testing.T) {
 	if late := time.Since(g.ExpiresAt); late > 2*time.Second {
 		t.Logf("ended %v after it expired", late)
 	}
-	if nc, err := nats.Connect("nats://"+r.Addr(), nats.Token("tok")); err == nil {
+	if nc, err := nats.Connect("nats://"+r.Addr(), nats.Timeout(time.Minute), nats.Token("tok")); err == nil {
 		nc.Close()
 		t.Error("an expired key got in")
 	}
@@ -305,7 +305,7 @@ func TestNamesThatAreNoTokensAreRefused(t *testing.T) {
 		if err := r.Provision(t.Context(), g); err == nil {
 			t.Errorf("grant %+v was provisioned", g)
 		}
-		if nc, err := nats.Connect("nats://"+r.Addr(), nats.Token("tok")); err == nil {
+		if nc, err := nats.Connect("nats://"+r.Addr(), nats.Timeout(time.Minute), nats.Token("tok")); err == nil {
 			nc.Close()
 			t.Errorf("grant %+v got in", g)
 		}

@@ -66,7 +66,7 @@ func TestAttackRevokedToken(t *testing.T) {
 	if n, _, _ := sub.Pending(); n > 0 {
 		t.Errorf("%d messages after the revoke", n)
 	}
-	if nc, err := nats.Connect("nats://"+s.Addr(), nats.Token("attacker-token")); err == nil {
+	if nc, err := nats.Connect("nats://"+s.Addr(), nats.Timeout(time.Minute), nats.Token("attacker-token")); err == nil {
 		nc.Close()
 		t.Error("a revoked key got in")
 	}
@@ -102,7 +102,7 @@ func TestAttackTooManyConnections(t *testing.T) {
 	for range maxKeyConnections - 1 { // one stands already
 		s.client(t, "attacker-token")
 	}
-	nc, err := nats.Connect("nats://"+s.Addr(), nats.Token("attacker-token"))
+	nc, err := nats.Connect("nats://"+s.Addr(), nats.Timeout(time.Minute), nats.Token("attacker-token"))
 	if err == nil {
 		nc.Close()
 		t.Fatal("one connection too many got in")
@@ -110,7 +110,7 @@ func TestAttackTooManyConnections(t *testing.T) {
 	s.client(t, "victim-token") // others are not held up
 	s.attacker.Close()
 	eventually(t, "room for another connection", func() bool {
-		nc, err := nats.Connect("nats://"+s.Addr(), nats.Token("attacker-token"))
+		nc, err := nats.Connect("nats://"+s.Addr(), nats.Timeout(time.Minute), nats.Token("attacker-token"))
 		if err != nil {
 			return false
 		}

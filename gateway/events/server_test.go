@@ -55,7 +55,7 @@ func TestTLSFollowsItsFiles(t *testing.T) {
 	cert, key := writePair(t, dir, "first")
 	r := newRig(t, func(o *Options) { o.TLSCert, o.TLSKey = cert, key })
 	r.keys.set("tok", Grant{Key: "me", Inbound: true})
-	if nc, err := nats.Connect("nats://"+r.Addr(), nats.Token("tok"), nats.RootCAs(filepath.Join(t.TempDir(), "none"))); err == nil {
+	if nc, err := nats.Connect("nats://"+r.Addr(), nats.Timeout(time.Minute), nats.Token("tok"), nats.RootCAs(filepath.Join(t.TempDir(), "none"))); err == nil {
 		nc.Close()
 		t.Error("a client took a certificate it cannot know")
 	}
@@ -65,7 +65,7 @@ func TestTLSFollowsItsFiles(t *testing.T) {
 
 	name := func() string {
 		state := tls.ConnectionState{}
-		nc, err := nats.Connect("tls://"+r.Addr(), nats.Token("tok"), nats.Secure(&tls.Config{InsecureSkipVerify: true,
+		nc, err := nats.Connect("tls://"+r.Addr(), nats.Timeout(time.Minute), nats.Token("tok"), nats.Secure(&tls.Config{InsecureSkipVerify: true,
 			VerifyConnection: func(s tls.ConnectionState) error { state = s; return nil }}))
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestLogTellsNoSecrets(t *testing.T) {
 	fetch(t, consumer(t, nc, "SMS_INBOUND", "me"), 1)
 	nc.Publish("sms.inbound.front.447700900003", []byte("forged text"))
 	nc.Flush()
-	if nc, err := nats.Connect("nats://"+r.Addr(), nats.Token("mg_badtoken")); err == nil {
+	if nc, err := nats.Connect("nats://"+r.Addr(), nats.Timeout(time.Minute), nats.Token("mg_badtoken")); err == nil {
 		nc.Close()
 	}
 	r.published(t)

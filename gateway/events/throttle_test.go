@@ -33,7 +33,7 @@ func TestWrongLoginsAreLoggedInBounds(t *testing.T) {
 	var log lines
 	r := newRig(t, func(o *Options) { o.Log = testLog(&log) })
 	for range 4 * strangerLines {
-		if nc, err := nats.Connect("nats://"+r.Addr(), nats.Token("mg_wrong")); err == nil {
+		if nc, err := nats.Connect("nats://"+r.Addr(), nats.Timeout(time.Minute), nats.Token("mg_wrong")); err == nil {
 			nc.Close()
 			t.Fatal("a wrong key is let in")
 		}
