@@ -279,10 +279,18 @@ func dropCode(tx store.Tx, otp string, now time.Time, why string) error {
 		State: ptr(store.Canceled), Final: ptr(true), EndedAt: &now, Error: ptr("canceled"), At: now,
 		History: &store.HistoryEntry{State: store.Canceled, At: now, Error: "canceled", Note: why},
 	}
-	if ok, err := tx.ChangeMessage(o.MessageID, []State{store.Queued}, c); err != nil || !ok {
+	if _, err := tx.ChangeMessage(o.MessageID, []State{store.Queued}, c); err != nil {
 		return err
 	}
-	return tx.EraseText(o.MessageID)
+	return eraseCode(tx, o.MessageID)
+}
+
+// eraseCode forgets the text of a message whose code is void.
+func eraseCode(tx store.Tx, id string) error {
+	if err := tx.EraseText(id); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
 }
 
 // settleRestored makes what was in the air when the backup was made unknown
@@ -306,6 +314,12 @@ func settleRestored(tx store.Tx, now time.Time) error {
 				History: &store.HistoryEntry{State: store.Unknown, At: now, Error: "restored", Note: "it was being sent when the backup was made"},
 			}
 			if _, err := tx.ChangeMessage(id, []State{state}, c); err != nil {
+				return err
+			}
+			if m.OTPID == "" {
+				continue
+			}
+			if err := eraseCode(tx, id); err != nil {
 				return err
 			}
 		}

@@ -302,7 +302,8 @@ func (t *tx) ErasableTexts(now time.Time, limit int) ([]string, error) {
 // PurgeMessages implements [Messages].
 func (t *tx) PurgeMessages(before time.Time, limit int) (int, error) {
 	n, err := t.exec(`DELETE FROM messages WHERE id IN
-		(SELECT id FROM messages WHERE final=1 AND ended_at<? ORDER BY ended_at LIMIT ?)`, us(before), limit)
+		(SELECT id FROM messages WHERE final=1 AND ended_at<? AND NOT (state='unknown' AND body IS NOT NULL)
+		ORDER BY ended_at LIMIT ?)`, us(before), limit)
 	t.known.forgetMessages()
 	return int(n), err
 }

@@ -171,6 +171,7 @@ type Messages interface {
 	// EraseText forgets the text of a message.
 	EraseText(id string) error
 	// PurgeMessages deletes final messages that ended before t; at most limit.
+	// An unknown one that has its text waits to be resolved and stays.
 	PurgeMessages(t time.Time, limit int) (int, error)
 	// MessagesTo lists ids of all messages to a number. It takes a time that
 	// grows with the messages that are not final.

@@ -127,6 +127,16 @@ var messageTests = map[string]func(t *testing.T, open Open){
 		equal(t, "has text, rev", []any{m.HasText, m.Rev}, []any{false, int64(2)})
 		equal(t, "text", view(t, s, func(tx store.Tx) (string, error) { return tx.MessageText("msg_0002") }), "")
 	},
+	"an unknown message stays as long as it has its text": func(t *testing.T, open Open) {
+		s := open(t)
+		for i, state := range []store.State{store.Unknown, store.Unknown, store.Sent} {
+			queued(t, s, i, func(m *store.Message) { m.State, m.Final, m.EndedAt = state, true, at(1) })
+		}
+		update(t, s, func(tx store.Tx) error { return tx.EraseText("msg_0001") })
+		n := change(t, s, func(tx store.Tx) (int, error) { return tx.PurgeMessages(at(9), 9) })
+		equal(t, "purged", n, 2)
+		equal(t, "state", get(t, s, "msg_0000").State, store.Unknown)
+	},
 	"old final messages are purged with all that is theirs": func(t *testing.T, open Open) {
 		s := open(t)
 		for i := range 4 {
