@@ -27,18 +27,19 @@ func (d *diskState) full(now time.Time) {
 // look measures the disk and the clock.
 func (g *Gateway) look(ctx context.Context) {
 	free, err := g.o.FreeSpace()
+	size := g.st.Stats().Bytes
 	d := &g.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	was := d.err
 	d.free, d.err = free, ""
-	switch size := g.st.Stats().Bytes; {
+	switch {
 	case err != nil:
 		d.err = "the data directory cannot be measured: " + err.Error()
 	case free < g.o.Reserve:
 		d.err = "less space is left than storage.reserve: free some, or lower it; what is accepted already goes on"
 	case g.o.StorageMax > 0 && size > g.o.StorageMax:
-		d.err = "the database is larger than storage.max: raise it, or keep less (messages.keep, inbound.keep)"
+		d.err = "the database holds more than its share of storage.max: raise it, or keep less (messages.keep, inbound.keep)"
 	}
 	if d.err != was && ctx.Err() == nil {
 		if d.err == "" {

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -73,4 +74,32 @@ func TestRestoredUnknownCodeIsForgotten(t *testing.T) {
 	if _, err := r.g.Message(t.Context(), admin, held.ID, gateway.Wait{}); code(err) != gateway.NotFound {
 		t.Fatalf("a message whose code is void is kept for ever: %v", err)
 	}
+}
+
+func TestPurgedDataNoLongerCountsAgainstStorageMax(t *testing.T) {
+	most := int64(0)
+	r := newRig(t, func(o *gateway.Options) { o.StorageMax = most }, nil)
+	if _, err := r.g.PauseLine(t.Context(), admin, "modem0"); err != nil {
+		t.Fatal(err)
+	}
+	empty := r.st.Stats().Bytes
+	for range 60 {
+		m := r.post(gateway.NewMessage{To: alice, Text: strings.Repeat("full ", 200)})
+		if _, err := r.g.CancelMessage(t.Context(), app, m.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.st.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	most = (empty + r.st.Stats().Bytes) / 2
+	r.restart()
+	post := func() error {
+		_, _, err := r.g.CreateMessage(t.Context(), app, gateway.NewMessage{To: alice, Text: "is there room?"})
+		return err
+	}
+	r.until("nothing is accepted over storage.max", func() bool { return code(post()) == gateway.StorageFull })
+	r.pass(25 * time.Hour)
+	r.tidy()
+	r.until("messages are accepted again", func() bool { return post() == nil })
 }

@@ -25,8 +25,9 @@ func (g *Gateway) Status(ctx context.Context, r Request) (Status, error) {
 	if s.NATS, err = g.natsStatus(ctx); err != nil {
 		return s, err
 	}
+	size := g.st.Stats().Bytes
 	g.disk.mu.Lock()
-	s.Store = StoreStatus{Bytes: g.st.Stats().Bytes, FreeBytes: g.disk.free, Writable: g.disk.err == "", Error: g.disk.err}
+	s.Store = StoreStatus{Bytes: size, FreeBytes: g.disk.free, Writable: g.disk.err == "", Error: g.disk.err}
 	g.disk.mu.Unlock()
 	for _, l := range s.Lines {
 		if l.State != "up" {

@@ -215,8 +215,30 @@ func (s *sqliteStore) Close() error {
 // Stats says how the store does; see [Store].
 func (s *sqliteStore) Stats() Stats {
 	st := s.stats.read()
-	st.Bytes = sqliteSize(s.path)
+	st.Bytes = s.size()
 	return st
+}
+
+// measurePatience is how long a measure of the size waits for the views that
+// are open.
+const measurePatience = time.Second
+
+// size is [Stats].Bytes. While it cannot be asked, all of the files counts.
+func (s *sqliteStore) size() int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), measurePatience)
+	defer cancel()
+	c, err := s.borrow(ctx)
+	if err != nil {
+		return sqliteFiles(s.path)
+	}
+	n, err := sqliteSize(c)
+	if err != nil {
+		n = sqliteFiles(s.path)
+		c.close()
+		c = nil
+	}
+	s.views <- c
+	return n
 }
 
 // stats are counted by the writer.

@@ -204,8 +204,23 @@ func sqliteHasTable(ctx context.Context, c *conn, name string) (bool, error) {
 	return n > 0, err
 }
 
-// sqliteSize is the size of the database with its log, octets.
-func sqliteSize(path string) int64 {
+// sqliteSize is how much the data takes, octets: the pages in use and what of
+// the log is not in the database yet. Free pages are used again before the
+// file grows, and so is the log, so neither counts although the files keep
+// their size.
+func sqliteSize(c *conn) (int64, error) {
+	var pages, free, size int64
+	for query, n := range map[string]*int64{"PRAGMA page_count": &pages, "PRAGMA freelist_count": &free, "PRAGMA page_size": &size} {
+		if err := c.row([]any{n}, query); err != nil {
+			return 0, err
+		}
+	}
+	_, _, left, err := sqliteCheckpoint(c, checkpointNoop)
+	return (pages - free + int64(left)) * size, err
+}
+
+// sqliteFiles is the size of the database and its log as files, octets.
+func sqliteFiles(path string) int64 {
 	var n int64
 	for _, suffix := range []string{"", "-wal"} {
 		if fi, err := os.Stat(path + suffix); err == nil {

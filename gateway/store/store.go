@@ -63,7 +63,7 @@ type Stats struct {
 	Steps         uint64        // updates in them; more than Commits when they shared one
 	CommitSeconds float64       // time spent in commits, seconds
 	LastCommit    time.Duration // duration of the last one
-	Bytes         int64         // size of the database and its log
+	Bytes         int64         // taken by the data, its log included; not what is free in the files
 }
 
 // Errors of the package. Match with errors.Is.
