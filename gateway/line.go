@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,15 +11,6 @@ import (
 
 	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/gateway/store"
-)
-
-// Back-off between attempts to open a modem. A modem that is absent is looked
-// for at least every three seconds: somebody may be plugging it in.
-const (
-	openBackoff    = 250 * time.Millisecond
-	openBackoffMax = 30 * time.Second
-	absentEvery    = 2 * time.Second
-	quietSession   = 30 * time.Second
 )
 
 // line is one modem with its SIM. Its goroutine, keep, is the only one that
@@ -122,8 +112,9 @@ func (l *line) keep(ctx context.Context) error {
 		}
 	}()
 	defer l.g.watch.wake(topicQueue, l.wake)()
-	for n := 0; ; n++ {
-		began := time.Now()
+	var inVain tries
+	for {
+		began, plug := time.Now(), l.plug()
 		l.heart.beat()
 		err := l.session(ctx)
 		if ctx.Err() != nil {
@@ -131,20 +122,17 @@ func (l *line) keep(ctx context.Context) error {
 			return nil
 		}
 		lasted := time.Since(began)
-		if lasted > quietSession {
-			n = 0
-		}
+		err = l.unplugged(ctx, err)
 		if !errors.Is(err, errOrdered) {
 			l.down(err)
 		}
 		if l.rescue(ctx, err, lasted) {
-			n = -1
+			inVain = tries{}
 			continue
 		}
-		wait := min(openBackoff<<min(n, 10), openBackoffMax)
-		wait = min(wait, l.soonest(err))
-		wait = wait/2 + rand.N(wait/2+1)
-		l.rest(ctx, wait, err)
+		if l.rest(ctx, inVain.after(err, lasted, l.soonest(err)), err, plug) {
+			inVain.failed = 0
+		}
 	}
 }
 
@@ -289,13 +277,16 @@ func (l *line) down(err error) {
 	l.mu.Lock()
 	l.state.Restarts++
 	known := l.state.State == state && l.state.Detail == detail
+	still := state == "absent" && l.state.State == state // what else is plugged in has changed
 	l.state.LastError = detail
 	l.standing = ""
 	l.mu.Unlock()
 	if known {
 		return
 	}
-	l.setState(state, detail)
+	if l.setState(state, detail); still {
+		return
+	}
 	l.log.Warn("line is down", "state", state, "err", detail)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
