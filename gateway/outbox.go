@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -209,7 +210,7 @@ func (g *Gateway) measure(text string) (string, int, error) {
 	case err != nil:
 		return "", 0, invalid("/text", "%s", err)
 	case parts > g.o.MaxParts:
-		d := "the text needs more parts than messages.max_parts allows: shorten it"
+		d := fmt.Sprintf("the text needs %d parts and messages.max_parts allows %d: shorten it", parts, g.o.MaxParts)
 		return "", 0, &Error{Code: TextTooLong, Detail: d, Fields: []FieldError{{Pointer: "/text", Detail: d}}}
 	}
 	return encoding, parts, nil

@@ -244,8 +244,20 @@ func (c *client) refused(resp *http.Response, body []byte) error {
 			hints: []string{"is MODEMGATE_URL the address of modemgate itself? A proxy may stand before it"},
 		}
 	}
-	r.failure = failure{code: exitFailed, text: r.Detail, hints: r.advice(c)}
+	r.failure = failure{code: exitFailed, text: r.words(c), hints: r.advice(c)}
 	return r
+}
+
+// words are the detail as it is true for who asks here: the faults of a request
+// are listed below it, and to the operator no key's things are hidden.
+func (r *refusal) words(c *client) string {
+	switch {
+	case len(r.Errors) > 1:
+		return fmt.Sprintf("%d things are wrong with this request", len(r.Errors))
+	case c.local && r.Code == "not-found":
+		return strings.TrimSuffix(r.Detail, ", or another key made it")
+	}
+	return r.Detail
 }
 
 // advice is what to do about a refusal, beyond what its detail says.
@@ -263,6 +275,8 @@ func (r *refusal) advice(c *client) []string {
 	switch {
 	case r.Code == "unauthenticated" && !c.local:
 		out = append(out, "set MODEMGATE_KEY to a secret that modemgate key new printed on the machine of the daemon")
+	case r.Code == "not-found" && strings.HasPrefix(r.Detail, "there is no such message"):
+		out = append(out, "modemgate messages lists the newest")
 	case r.Code == "no-line":
 		out = append(out, "modemgate status says what the lines lack")
 	case r.Code == "internal":

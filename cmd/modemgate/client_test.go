@@ -181,7 +181,7 @@ func TestUsage(t *testing.T) {
 		"ussd front *1# --cancel", "ussd front --reply 1 --cancel",
 		"backup", "backup .", "restore", "erase", "erase 1 2",
 		"line", "line front", "line pause", "line pause a b", "line pause a --step usb", "line reset a --step x", "cancel", "cancel 12", "messages now",
-		"messages --limit 0", "messages --state x", "otp resend", "otp unlock", "otp unlock 1 2",
+		"messages --limit 0", "inbox --limit 0", "messages --state x", "otp resend", "otp unlock", "otp unlock 1 2",
 	} {
 		t.Run(args, func(t *testing.T) {
 			f := newFake(t, answers{})

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -55,7 +54,7 @@ func inbox(ctx context.Context, s system, args []string) error {
 	if _, err := f.parse(args, 0, 0); err != nil {
 		return err
 	}
-	if *limit < 0 {
+	if *limit < 0 || f.given("limit") && *limit == 0 {
 		return usageError("inbox", "--limit must be 1 or more")
 	}
 	c, err := connect(ctx, s, f.config)
@@ -149,17 +148,7 @@ func (r *reader) none(ctx context.Context) string {
 	if len(r.filter) == 0 {
 		return "nothing received yet"
 	}
-	text := "nothing that was received matches"
-	line := r.filter.Get("line")
-	all, known := r.c.lines(ctx)
-	if line == "" || !known || slices.ContainsFunc(all, func(l lineJSON) bool { return l.Name == line }) {
-		return text
-	}
-	var names []string
-	for _, l := range all {
-		names = append(names, l.Name)
-	}
-	return text + "; there is no line " + oneLine(line) + " now, but " + orNone(strings.Join(names, ", "))
+	return "nothing that was received matches" + r.c.notThere(ctx, r.filter.Get("line"))
 }
 
 // all prints the feed from its begin, at most limit SMS if that is not 0, and

@@ -29,8 +29,8 @@ var keyCommand = command{
   --config FILE      the configuration of the daemon
 
 The secret is printed once and kept nowhere. A LINE need not be there yet: you
-are told when it is not. It works with and without a
-running daemon; a revoked key is refused within 2 s.`,
+are told when it is not. It works with and without a running daemon; a revoked
+key is refused within 2 s.`,
 	run: func(ctx context.Context, s system, args []string) int {
 		switch word(args) {
 		case "new":

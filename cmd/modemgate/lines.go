@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // lines reads how the lines do; known is false where the daemon does not tell
@@ -32,4 +33,24 @@ func (c *client) linesNow(ctx context.Context, via []string) (up int, down []str
 		}
 	}
 	return up, down
+}
+
+// notThere says that no line has the name and which there are, to be put behind
+// another sentence; "" where one has it or nothing is known.
+func (c *client) notThere(ctx context.Context, name string) string {
+	if name == "" {
+		return ""
+	}
+	all, known := c.lines(ctx)
+	var names []string
+	for _, l := range all {
+		if l.Name == name || slices.Contains(l.Labels, name) {
+			return ""
+		}
+		names = append(names, l.Name)
+	}
+	if !known {
+		return ""
+	}
+	return "; there is no line " + oneLine(name) + " now, but " + orNone(strings.Join(names, ", "))
 }

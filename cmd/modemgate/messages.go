@@ -82,7 +82,7 @@ func messages(ctx context.Context, s system, args []string) error {
 		fmt.Fprintln(s.err, "no message was sent yet")
 		return nil
 	case len(items) == 0:
-		fmt.Fprintln(s.err, "no message matches")
+		fmt.Fprintln(s.err, "no message matches"+c.notThere(ctx, *via))
 		return nil
 	}
 	return showMessages(s.out, items)

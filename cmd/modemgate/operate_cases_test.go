@@ -41,6 +41,7 @@ var operatorCases = []commandCase{
 	},
 	{name: "messages-none", args: []string{"messages"}, say: answers{"GET /v1/messages?limit=20": {`{"items":[],"next_cursor":null}`}}},
 	{name: "messages-no-match", args: []string{"messages", "--state", "failed"}, say: answers{"GET /v1/messages?limit=20&state=failed": {`{"items":[],"next_cursor":null}`}}},
+	{name: "messages-no-line", args: []string{"messages", "--via", "nix"}, say: answers{"GET /v1/messages?limit=20&via=nix": {`{"items":[],"next_cursor":null}`}, "GET /v1/status": {illStatus}}},
 	{name: "messages-state", args: []string{"messages", "--state", "lost"}, code: exitUsage},
 
 	{name: "cancel", args: []string{"cancel", "msg_1"}, say: answers{"POST /v1/messages/msg_1/cancel": {`{"id":"msg_1","state":"canceled"}`}}},

@@ -21,9 +21,9 @@ var otpCommand = command{
   resend:  --wait D
   all:     --config FILE; all but unlock: --json
 
-modemgate cancel ends one. The code itself is never shown. A code "-" is read from standard input. Exit 0
-when it is stored, sent (--wait) or right; 1 refused, failed or wrong, 2 usage,
-3 no daemon, 4 time-out.`,
+modemgate cancel ends one. The code itself is never shown. A code "-" is read
+from standard input. Exit 0 when it is stored, sent (--wait) or right; 1
+refused, failed or wrong, 2 usage, 3 no daemon, 4 time-out.`,
 	run: func(ctx context.Context, s system, args []string) int {
 		switch word(args) {
 		case "send":
