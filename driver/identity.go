@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -19,22 +20,50 @@ type Identity struct {
 	NoSMSC       bool   // the SIM names no service centre and Options none: nothing can be sent
 }
 
-// readMaker identifies the modem and looks up its quirks.
+// readMaker identifies the modem and looks up its quirks. The names have no
+// prefix, so that a word said unasked beside them looks like one: where there
+// is a choice the modem is asked again, and what it says to every question is
+// none of its names.
 func (m *Modem) readMaker(context.Context) error {
-	for _, q := range []struct {
-		cmd   string
-		value *string
-	}{
-		{"+CGMI", &m.identity.Manufacturer}, {"+CGMM", &m.identity.Model}, {"+CGMR", &m.identity.Revision},
-	} {
-		lines, err := m.s.do(q.cmd)
-		if err != nil && codeOf(err) == "" {
-			return err
+	var told [3][]string
+	for i, cmd := range []string{"+CGMI", "+CGMM", "+CGMR"} {
+		for again := range 2 {
+			lines, err := m.s.do(cmd)
+			if err != nil && codeOf(err) == "" {
+				return err
+			}
+			names := bareLines(lines, cmd+":")
+			if again > 0 {
+				names = preferred(told[i], func(name string) bool { return slices.Contains(names, name) })
+			}
+			if told[i] = names; len(names) < 2 {
+				break
+			}
 		}
-		*q.value = bareLine(lines, q.cmd+":")
+	}
+	for i, value := range []*string{&m.identity.Manufacturer, &m.identity.Model, &m.identity.Revision} {
+		others := append(slices.Clone(told[(i+1)%3]), told[(i+2)%3]...)
+		*value = ""
+		if names := preferred(told[i], func(name string) bool { return !slices.Contains(others, name) }); len(names) > 0 {
+			*value = names[0]
+		}
 	}
 	m.quirks = quirksOf(m.identity)
 	return nil
+}
+
+// preferred are those of the names that fit, all if none does.
+func preferred(names []string, fits func(string) bool) []string {
+	var list []string
+	for _, name := range names {
+		if fits(name) {
+			list = append(list, name)
+		}
+	}
+	if len(list) == 0 {
+		return names
+	}
+	return list
 }
 
 // readSIM reads IMSI, ICCID and own number, each of them optional.
@@ -131,18 +160,22 @@ func address(number, toa string) string {
 	return number
 }
 
-// bareLine is the first line that can be an answer without a prefix, as
-// AT+CGMI and its like give it, or one with the command's own.
-func bareLine(lines []string, prefix string) string {
+// bareLines are the lines that can be an answer without a prefix, as AT+CGMI
+// and its like give it; one with the command's own leaves no doubt.
+func bareLines(lines []string, prefix string) (names []string) {
 	for _, line := range lines {
 		if rest, ok := strings.CutPrefix(line, prefix); ok {
-			return unquote(rest)
+			names = []string{rest}
+			break
 		}
 		if !strings.ContainsRune("+^*#%$!&", rune(line[0])) {
-			return unquote(line)
+			names = append(names, line)
 		}
 	}
-	return ""
+	for i := range names {
+		names[i] = unquote(names[i])
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 // imeiIn finds 14 to 16 digits (3GPP TS 23.003 §6.2: IMEI or IMEISV).

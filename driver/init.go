@@ -210,7 +210,7 @@ func (m *Modem) inStep(ctx context.Context) error {
 		if err != nil && codeOf(err) == "" {
 			return err
 		}
-		if bareLine(lines, "+CGMI:") != "" && imeiIn(lines) == "" {
+		if len(bareLines(lines, "+CGMI:")) > 0 && imeiIn(lines) == "" {
 			return nil
 		}
 		m.s.quiet(ctx, m.o.CommandTimeout/10)

@@ -35,8 +35,11 @@ var quirkTable = []struct {
 	{"A76", "", simcom(quirks{family: "SIMCom A7670", indications: [][5]int{{2, 1, 0, 1, 0}}, doubles: true})},
 	{"SIMCOM", "", quirks{ // man SIM800 V1.09; python-gsmmodem#76
 		family: "SIMCom SIM800, SIM900", reports: reportsRouted, iccid: "+CCID", reset: "+CFUN=1,1", result: time.Minute,
-		chatter:    []string{"*PSUTTZ:", "*PSNWID", "DST:", "+DTMF:"},
-		chatterAll: []string{"Call Ready", "SMS Ready"},
+		chatter: []string{"*PSUTTZ:", "*PSNWID", "DST:", "+DTMF:"},
+		chatterAll: []string{ // MM, man: the voltages in the maker's own spelling
+			"Call Ready", "SMS Ready", "OVER-VOLTAGE WARNNING", "UNDER-VOLTAGE WARNNING", "OVER-VOLTAGE WARNING", "UNDER-VOLTAGE WARNING",
+			"CHARGE-ONLY MODE",
+		},
 	}},
 	{"QUECTEL", "", quirks{ // man UGxx, cq PR#75, serialport-gsm#12
 		family:      "Quectel",

@@ -110,7 +110,7 @@ func parseCard(line string) bool {
 var unaskedWords = map[string]SignalKind{
 	"RING": SignalCall, "NO CARRIER": SignalCallEnd, "BUSY": SignalCallEnd, "NO ANSWER": SignalCallEnd,
 	"RDY": SignalReboot, "^SHUTDOWN": SignalReboot, "NORMAL POWER DOWN": SignalReboot,
-	"POWERED DOWN": SignalReboot, "UNDER-VOLTAGE POWER DOWN": SignalReboot,
+	"POWERED DOWN": SignalReboot, "UNDER-VOLTAGE POWER DOWN": SignalReboot, "OVER-VOLTAGE POWER DOWN": SignalReboot,
 }
 
 // parseSignal reads a line that carries its whole meaning by itself.

@@ -80,7 +80,7 @@ func sim800() profile {
 	p.cnmiStart = [5]int{2, 1, 0, 0, 0}
 	p.boot = []string{"RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready", "SMS Ready"}
 	p.chatter = []string{"*PSUTTZ: 2026,1,1,12,0,0,\"+0\",0", "DST: 0", "+CIEV: 10,\"99999\",\"SimNet\",\"SimNet\", 0, 0",
-		"*PSNWID: \"999\",\"99\", \"SimNet\", 0, \"SimNet\", 0", "+CTZV: +4"}
+		"*PSNWID: \"999\",\"99\", \"SimNet\", 0, \"SimNet\", 0", "+CTZV: +4", "OVER-VOLTAGE WARNNING", "UNDER-VOLTAGE WARNNING"}
 	return p
 }
 
