@@ -24,7 +24,6 @@ func sim7000() profile {
 	p := simcom7()
 	p.manufacturer, p.model, p.revision = "SIMCOM_Ltd", "SIMCOM_SIM7000E", "Revision:1529B05SIM7000E"
 	p.pinCounter = "+SPIC"
-	p.pinCounter = "+SPIC"
 	p.cmti = "+CMTI: ,-1"
 	return p
 }
@@ -44,7 +43,6 @@ func quectel() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "Quectel", "EC25", "EC25EFAR06A06M4G"
 	p.pinCounter = "+QPINC"
-	p.pinCounter = "+CPINC"
 	p.iccid, p.iccidAnswer = "+QCCID", "+QCCID: %s"
 	p.mem, p.memSlots = [3]string{"ME", "ME", "ME"}, 255
 	p.memories = []string{"ME", "MT", "SM", "SR"}
