@@ -102,6 +102,21 @@ func (q quirks) patience(o Options) (prompt, result time.Duration) {
 	return prompt, result
 }
 
+// AnswerTime is how long after Ctrl-Z a modem of this identity may still confirm
+// an SMS, where submit is [Options.SubmitTimeout]: the longest of all families
+// if it is not known what the modem is.
+func AnswerTime(id Identity, submit time.Duration) time.Duration {
+	o := Options{SubmitTimeout: submit}.withDefaults()
+	_, longest := quirksOf(id).patience(o)
+	if id.Manufacturer == "" && id.Model == "" {
+		for _, row := range quirkTable {
+			_, result := row.patience(o)
+			longest = max(longest, result)
+		}
+	}
+	return longest
+}
+
 var (
 	chatter      = append(slices.Clone(commonChatter), collect(func(q quirks) []string { return q.chatter })...)
 	chatterWords = words(append(slices.Clone(commonWords), collect(func(q quirks) []string { return q.chatterAll })...))

@@ -84,6 +84,20 @@ func TestMakersPatienceReplacesOnlyOurs(t *testing.T) {
 	}
 }
 
+func TestAnswersAreAwaitedAsLongAsTheFamilyMayTake(t *testing.T) {
+	for _, c := range []struct {
+		maker        string
+		submit, want time.Duration
+	}{
+		{"u-blox", 0, 190 * time.Second}, {"u-blox", time.Minute, time.Minute}, {"Quectel", 0, 150 * time.Second}, {"Simulated", 0, 150 * time.Second},
+		{"", 0, 190 * time.Second}, {"", 4 * time.Minute, 4 * time.Minute},
+	} {
+		if got := AnswerTime(Identity{Manufacturer: c.maker}, c.submit); got != c.want {
+			t.Errorf("%q with a time-out of %s: %s, want %s", c.maker, c.submit, got, c.want)
+		}
+	}
+}
+
 // A modem of no known family may end AT+CPIN? without OK as well: it comes up,
 // and is asked with less patience from then on.
 func TestAnswerOfTheSIMWithoutOK(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
@@ -321,16 +322,18 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 		return 0, err
 	}
 	began := time.Now()
+	var prompted atomic.Int64 // nanoseconds until it asked for the text
 	l.submitted.Store(true)
 	defer func() {
 		l.ladder.answer = time.Time{}
 		if se := (*driver.SendError)(nil); errors.As(err, &se) && se.Fate == driver.Unknown && se.Code == "gone" {
-			l.ladder.answer = began.Add(l.g.o.Recovery.Answer)
+			l.ladder.answer = began.Add(time.Duration(prompted.Load()) + l.answerTime())
 		}
 	}()
 	mr, err = m.Send(ctx, driver.Submission{
 		TPDU: enc.Parts[c.part-1], More: c.part < len(c.m.Parts),
 		AtPrompt: func() error {
+			prompted.Store(int64(time.Since(began)))
 			switch {
 			case ctx.Err() != nil:
 				return errStopping

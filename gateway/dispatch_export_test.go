@@ -31,3 +31,6 @@ func (g *Gateway) Routes() int {
 	defer g.routes.Unlock()
 	return len(g.routes.m)
 }
+
+// AnsweredUntil is until when a line that has ended may still have been answered.
+func (g *Gateway) AnsweredUntil(name string) time.Time { return g.lineNamed(name).ladder.answer }

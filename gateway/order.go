@@ -78,8 +78,8 @@ func (l *line) orderDue(ctx context.Context) bool {
 // awaited says whether a submission may still be answered, of this run or of
 // the one before. Until then opening the modem is all that does not disturb it.
 func (l *line) awaited(ctx context.Context) bool {
-	if answer := l.g.o.Recovery.Answer; l.g.clock.now().Before(l.g.started.Add(answer)) {
-		left, err := l.leftBehind(ctx)
+	if answer := l.answerTime(); l.g.clock.now().Before(l.g.started.Add(answer)) {
+		left, err := l.leftBehind(ctx, answer)
 		if err != nil {
 			l.log.Warn("no step of recovery: the store does not say what is still to be answered", "err", err)
 			return true
@@ -96,10 +96,17 @@ func (l *line) awaited(ctx context.Context) bool {
 	return true
 }
 
+// answerTime is how long a submission to the line's modem may still be answered.
+func (l *line) answerTime() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return driver.AnswerTime(l.identity, l.g.o.Recovery.Answer)
+}
+
 // leftBehind is when the SIM last submitted what an earlier run heard nothing
 // of, zero for never. A modem that is silent since the start does not say what
 // SIM it has: it is taken to have the one it had.
-func (l *line) leftBehind(ctx context.Context) (at time.Time, err error) {
+func (l *line) leftBehind(ctx context.Context, answer time.Duration) (at time.Time, err error) {
 	err = l.g.st.View(ctx, func(tx store.Tx) error {
 		sims := []string{l.sim()}
 		known, err := tx.Line(l.o.Name)
@@ -111,7 +118,7 @@ func (l *line) leftBehind(ctx context.Context) (at time.Time, err error) {
 			sims = append(sims, known.ICCID)
 		}
 		for _, sim := range sims {
-			open, err := tx.OpenIntents(sim, l.g.started.Add(-l.g.o.Recovery.Answer))
+			open, err := tx.OpenIntents(sim, l.g.started.Add(-answer))
 			if err != nil {
 				return err
 			}

@@ -64,7 +64,7 @@ type RecoveryOptions struct {
 	Well    time.Duration // after a step, until the ladder begins from below; 10 min
 	Rest    time.Duration // out of service after the first ladder in vain, doubled each time; 1 min
 	RestMax time.Duration // 30 min
-	Answer  time.Duration // how long after a submission its answer may still come; 150 s
+	Answer  time.Duration // how long after a submission its answer may still come; 150 s, or what the modem's family needs
 }
 
 func (o *RecoveryOptions) setDefaults() {

@@ -255,6 +255,28 @@ func TestNoResetWhileAnAnswerIsPossible(t *testing.T) {
 	}
 }
 
+// A u-blox may take 190 s to confirm an SMS, where others have 150 s.
+func TestNoStepWhileTheFamilyMayStillAnswer(t *testing.T) {
+	for profile, least := range map[string]time.Duration{"ublox": 190 * time.Second, "quectel": 150 * time.Second} {
+		t.Run(profile, func(t *testing.T) {
+			r := ladderRig(t, &means{}, profile, func(o *gateway.Options) { o.Recovery.Answer = 0 })
+			var submitted atomic.Int64
+			r.net.Modems()[0].OnPoint(func(o sim.Occasion) {
+				if o.Point == sim.PointBody && submitted.CompareAndSwap(0, time.Now().UnixNano()) {
+					o.Modem.Inject(sim.Fault{Kind: sim.FaultUnplug, Delay: 50 * time.Millisecond})
+				}
+			})
+			m := r.post(gateway.NewMessage{To: alice, Text: "in whose hands?", OnUnknown: "hold"})
+			r.await(m.ID, store.Unknown)
+			r.halt()
+			at := time.Unix(0, submitted.Load())
+			if waits := r.g.AnsweredUntil("modem0").Sub(at); waits < least-time.Second || waits > least+time.Minute {
+				t.Errorf("steps are held back for %s, want %s", waits, least)
+			}
+		})
+	}
+}
+
 // What a session was asked for and has done does not wake a line that rests.
 func TestResetThatIsDoneEndsNoRest(t *testing.T) {
 	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Strikes = 1 })
