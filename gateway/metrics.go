@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -123,13 +124,14 @@ var (
 	descLimit      = desc("line_limit_ratio", "Share of a limit of the line that its SIM has used in this day or month.", "line", "limit")
 	descProbeRatio = desc("probe_success_ratio", "Share of the last 20 probes that arrived within the objective.", "from", "to")
 	descProbeGoal  = desc("probe_objective_seconds", "Within which a probe is to arrive; none without probes.")
+	descStuck      = desc("ports_stuck", "Ports of hung modems that are closed and the kernel has not let go of yet: each holds a goroutine and a descriptor until the modem is unplugged or reset.")
 	descOutbox     = desc("outbox_events", "Events that wait to be published.")
 	descCommit     = desc("store_commit_seconds", "Time spent in durable commits.")
 )
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descLimit, descProbeRatio, descProbeGoal, descCredit, descOutbox, descCommit} {
+	for _, d := range []*prometheus.Desc{descUp, descState, descSignal, descQueue, descOldest, descStorage, descLimit, descProbeRatio, descProbeGoal, descCredit, descStuck, descOutbox, descCommit} {
 		ch <- d
 	}
 }
@@ -168,6 +170,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 	}
+	gauge(descStuck, float64(driver.StuckPorts()))
 	m.g.prober.collect(m.g, gauge)
 	_ = m.g.st.View(context.Background(), func(tx store.Tx) error {
 		by, oldest, err := tx.CountQueued()

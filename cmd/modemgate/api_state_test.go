@@ -45,7 +45,7 @@ func metricsNames(s *station) {
 		`modemgate_queue_messages{priority="low"} \d`, `modemgate_queue_oldest_seconds \d`, `modemgate_messages_total{state="delivered"} \d`,
 		`modemgate_inbound_total{line="modem0"} \d`, `modemgate_inbound_last_timestamp_seconds{line="modem0"} \d`,
 		`modemgate_otp_total{result="approved"} \d`, `modemgate_submit_seconds_count \d`, `modemgate_submit_seconds_bucket{le="5"} \d`,
-		`modemgate_sim_storage_ratio{line="modem0"} 0`, `modemgate_outbox_events \d`, `modemgate_store_commit_seconds_count \d`,
+		`modemgate_sim_storage_ratio{line="modem0"} 0`, `modemgate_ports_stuck 0`, `modemgate_outbox_events \d`, `modemgate_store_commit_seconds_count \d`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + want).MatchString(b.raw) {
 			s.t.Errorf("no %s", want)
