@@ -173,7 +173,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descStuck, float64(driver.StuckPorts()))
 	m.g.prober.collect(m.g, gauge)
 	_ = m.g.st.View(context.Background(), func(tx store.Tx) error {
-		by, oldest, err := tx.CountQueued()
+		by, err := tx.CountQueued()
+		if err != nil {
+			return err
+		}
+		oldest, err := tx.WaitingSince(now)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (g *Gateway) checkQueue(tx store.Tx, key string, priority int, now time.Tim
 		q.add(key)
 		return nil
 	}
-	by, _, err := tx.CountQueued()
+	by, err := tx.CountQueued()
 	if err != nil {
 		return err
 	}

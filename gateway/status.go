@@ -92,7 +92,11 @@ func (g *Gateway) Queue(ctx context.Context, r Request) (QueueStatus, error) {
 	}
 	var q QueueStatus
 	err := g.st.View(ctx, func(tx store.Tx) error {
-		by, oldest, err := tx.CountQueued()
+		by, err := tx.CountQueued()
+		if err != nil {
+			return err
+		}
+		oldest, err := tx.WaitingSince(g.clock.now())
 		if err != nil {
 			return err
 		}

@@ -132,25 +132,19 @@ func (t *tx) QueueRoutes() ([]string, error) {
 }
 
 // CountQueued implements [Messages]. It counts along the queue's index.
-func (t *tx) CountQueued() (byPriority [4]int, oldest time.Time, err error) {
-	first := ""
+func (t *tx) CountQueued() (byPriority [4]int, err error) {
 	err = t.query(func(r scanner) error {
 		var p, n int
-		var id string
-		if err := r.Scan(&p, &n, &id); err != nil {
-			return err
-		}
+		err := r.Scan(&p, &n)
 		byPriority[min(max(p, PriorityOTP), PriorityLow)] += n
-		if first == "" || id < first {
-			first = id
-		}
-		return nil
-	}, `SELECT priority, COUNT(*), MIN(id) FROM messages WHERE state='queued' AND held=0 GROUP BY priority`)
-	if err != nil || first == "" {
-		return byPriority, time.Time{}, err
-	}
-	oldest, err = t.moment(`SELECT created_at FROM messages WHERE id=?`, first)
-	return byPriority, oldest, err
+		return err
+	}, `SELECT priority, COUNT(*) FROM messages WHERE state='queued' AND held=0 GROUP BY priority`)
+	return byPriority, err
+}
+
+// WaitingSince implements [Messages].
+func (t *tx) WaitingSince(now time.Time) (time.Time, error) {
+	return t.moment(`SELECT MIN(MAX(created_at, send_at)) FROM messages WHERE state='queued' AND held=0 AND send_at<=?`, us(now))
 }
 
 // CountQueuedByKey implements [Messages].

@@ -138,10 +138,13 @@ type Messages interface {
 	NextDue(routes []string, now time.Time) (time.Time, error)
 	// QueueRoutes lists the distinct routes of all messages not final.
 	QueueRoutes() ([]string, error)
-	// CountQueued counts the queued messages that are not held by priority,
-	// and says when the oldest of them was created (zero when none). It takes
-	// a time that grows with the queue: 10,000 take a few milliseconds.
-	CountQueued() (byPriority [4]int, oldest time.Time, err error)
+	// CountQueued counts the queued messages that are not held by priority. It
+	// takes a time that grows with the queue: 10,000 take a few milliseconds.
+	CountQueued() (byPriority [4]int, err error)
+	// WaitingSince says since when the one of them waits that waits longest:
+	// from its creation, or from the time it is scheduled for. It is zero when
+	// none does, or all are scheduled for later. It takes longer than to count.
+	WaitingSince(now time.Time) (time.Time, error)
 	// CountQueuedByKey counts them by the key that made them. It takes longer
 	// still.
 	CountQueuedByKey() (map[string]int, error)

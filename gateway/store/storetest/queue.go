@@ -133,6 +133,19 @@ var queueTests = map[string]func(t *testing.T, open Open){
 			equal(t, string(state), view(t, s, func(tx store.Tx) ([]string, error) { return tx.InState(state) }), want)
 		}
 	},
+	"a message waits from the time it is scheduled for": func(t *testing.T, open Open) {
+		s := open(t)
+		since := func(now time.Time) time.Time {
+			return view(t, s, func(tx store.Tx) (time.Time, error) { return tx.WaitingSince(now) })
+		}
+		equal(t, "none", since(at(9)), time.Time{})
+		queued(t, s, 1, func(m *store.Message) { m.SendAt, m.NotBefore = at(20), at(20) })
+		queued(t, s, 2, func(m *store.Message) { m.Held = true })
+		equal(t, "scheduled", since(at(19)), time.Time{})
+		equal(t, "its time has come", since(at(21)), at(20))
+		queued(t, s, 3, func(m *store.Message) { m.NotBefore = at(30) }) // it is tried again
+		equal(t, "waits longer", since(at(21)), at(3))
+	},
 	"what waits is counted by its maker": func(t *testing.T, open Open) {
 		s := open(t)
 		for i, key := range []string{"shop", "bank", "shop", "shop", "bank"} {
@@ -153,7 +166,11 @@ var queueTests = map[string]func(t *testing.T, open Open){
 		queued(t, s, 3, func(m *store.Message) { m.State = store.Sent })
 		counts := func() (out []any) {
 			update(t, s, func(tx store.Tx) error {
-				n, oldest, err := tx.CountQueued()
+				n, err := tx.CountQueued()
+				if err != nil {
+					return err
+				}
+				oldest, err := tx.WaitingSince(at(99))
 				if err != nil {
 					return err
 				}
