@@ -86,8 +86,8 @@ func TestFaultMatrix(t *testing.T) {
 		switch {
 		case c.err != nil:
 			t.Errorf("%s: %v", c.name(), c.err)
-		case c.took > serviceTime(matrixPatience)+deadline:
-			t.Errorf("%s: both ways worked again after %s", c.name(), c.took)
+		case c.took > serviceTime(matrixPatience):
+			t.Errorf("%s: both ways worked again after %s, the docs allow %s", c.name(), c.took, serviceTime(matrixPatience))
 		case mode != "update" && c.outcome != outcomeSent && c.outcome != want[c.key()]:
 			t.Errorf("%s: outcome %q, %s says %q", c.name(), c.outcome, matrixFile, want[c.key()])
 		}
@@ -117,9 +117,11 @@ directions worked again. (` + "`duplicate`" + ` is a SIM that holds one SMS in t
 
 With the usual time-outs a line works again at the latest 5 minutes after the end of a fault: up to 190 s until the answer of the network is
 given up (150 s, or what the maker allows), 10 s each for a prompt and a command, 20 s for a modem that was asleep, 30 s between two tries to
-open it. Most faults cost less than 2 s. A modem that stays silent is [taken through the ladder](../README.md#when-a-modem-hangs).
+open it. Most faults cost less than 2 s. A modem that stays silent is [taken through the ladder](../README.md#when-a-modem-hangs); once that
+was in vain, its line rests between two tries, 1 minute at first and 30 at most, unless it is plugged anew or somebody asks for a reset.
 
-A test plays this table: ` + "`go test ./gateway -run FaultMatrix`" + ` a part of it with every row and column, ` + "`MODEMGATE_MATRIX=all`" + ` all of it.
+A test plays this table with time-outs of seconds: ` + "`go test ./gateway -run FaultMatrix`" + ` a part of it with every row and column,
+` + "`MODEMGATE_MATRIX=all`" + `, as ` + "`.ci/run`" + ` has it, all of it.
 
 `
 
