@@ -344,7 +344,7 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 		},
 	})
 	if err == nil {
-		l.g.metrics.submit.Observe(time.Since(began).Seconds())
+		l.g.metrics.submitted(l.o.Name, time.Since(began))
 	}
 	return mr, err
 }

@@ -58,6 +58,7 @@ func (g *Gateway) lineNames(c Caller) string {
 
 // join adds a line, and lets it work if the others do already.
 func (f *fleet) join(l *line) {
+	l.g.metrics.joins(l.o.Name)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.now.Load()

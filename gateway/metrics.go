@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,8 +27,13 @@ type metrics struct {
 	limits   *prometheus.CounterVec
 	probes   *prometheus.CounterVec
 
-	probeSeconds *prometheus.HistogramVec
-	alerts       *prometheus.CounterVec
+	lineSubmit    *prometheus.HistogramVec
+	probeSeconds  *prometheus.HistogramVec
+	probeArrival  *prometheus.HistogramVec
+	publish       *prometheus.HistogramVec
+	alerts        *prometheus.CounterVec
+	unpublished   map[string]map[int64]time.Time // when events came up, by stream and number
+	unpublishedMu sync.Mutex
 
 	mu    sync.Mutex
 	lines map[string]*lineCounters
@@ -37,10 +43,13 @@ type lineCounters struct{ sent, failed, unknown, received uint64 }
 
 func newMetrics(g *Gateway) *metrics {
 	m := &metrics{g: g, registry: prometheus.NewRegistry(), lines: map[string]*lineCounters{}}
-	m.submit = prometheus.NewHistogram(prometheus.HistogramOpts{
+	submit := prometheus.HistogramOpts{
 		Name: "modemgate_submit_seconds", Help: "From handing a part to the modem to its answer.",
 		Buckets: []float64{.005, .05, .5, 1, 2, 3, 5, 8, 13, 21, 34, 60, 150},
-	})
+	}
+	m.submit = prometheus.NewHistogram(submit)
+	submit.Name = "modemgate_line_submit_seconds"
+	m.lineSubmit = prometheus.NewHistogramVec(submit, []string{"line"})
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -51,14 +60,23 @@ func newMetrics(g *Gateway) *metrics {
 	m.alerts = counter("modemgate_alerts_total", "Times that the operator was told of a line by SMS.", "line")
 	m.limits = counter("modemgate_line_limit_reached_total", "How often a line has reached a limit of a day or month.", "line", "limit")
 	m.probes = counter("modemgate_probe_total", "Probes from one line to another by what became of them: in-time, late, lost, failed.", "from", "to", "result")
-	m.probeSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	probe := prometheus.HistogramOpts{
 		Name: "modemgate_probe_seconds", Help: "From handing a probe to one modem to reading it from the other.",
 		Buckets: []float64{.5, 1, 2, 3, 5, 8, 13, 21, 34, 60, 120, 300, 600, 1800, 3600},
-	}, []string{"from", "to"})
+	}
+	m.probeSeconds = prometheus.NewHistogramVec(probe, []string{"from", "to"})
+	probe.Name, probe.Help = "modemgate_probe_arrival_seconds", "The part of it that follows the answer of the sending modem."
+	m.probeArrival = prometheus.NewHistogramVec(probe, []string{"from", "to"})
+	m.publish = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "modemgate_publish_seconds", Help: "From the commit of an event, for a received SMS from reading it, to the acknowledgement of NATS.",
+		Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 60, 600, 3600},
+	}, []string{"stream"})
 	m.calls = counter("modemgate_calls_total", "Calls that came in.", "line")
 	m.lastIn = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "modemgate_inbound_last_timestamp_seconds", Help: "When the last SMS was received."}, []string{"line"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.limits, m.probes, m.probeSeconds, m.alerts, m)
+	m.registry.MustRegister(m.submit, m.messages, m.otp, m.inbound, m.recovery, m.lastIn, m.calls, m.limits, m.probes, m.alerts, m)
+	m.registry.MustRegister(m.lineSubmit, m.probeSeconds, m.probeArrival, m.publish)
+	m.beginAtZero()
 	return m
 }
 

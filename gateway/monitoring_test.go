@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/modemgate/modemgate/gateway"
 )
 
 // measures are the names of all metrics with their labels, and for histograms
@@ -107,4 +109,38 @@ func TestDashboardIsWhole(t *testing.T) {
 			}
 		}
 	}
+}
+
+// To Prometheus a series that begins at 1 has not grown: what alerts count
+// is there, at 0, from the start.
+func TestCountersBeginAtZero(t *testing.T) {
+	r := newRig(t, nil, nil)
+	families, err := r.g.Metrics().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := map[string]int{}
+	for _, f := range families {
+		series[f.GetName()] = len(f.GetMetric())
+	}
+	for name, least := range map[string]int{
+		"modemgate_messages_total": 9, "modemgate_otp_total": 9, "modemgate_recovery_total": 21, "modemgate_line_limit_reached_total": 3,
+		"modemgate_inbound_total": 1, "modemgate_line_submit_seconds": 1,
+	} {
+		if series[name] < least {
+			t.Errorf("%s has %d series, want %d", name, series[name], least)
+		}
+	}
+}
+
+// Each event is measured once from its commit to the acknowledgement of NATS.
+func TestPublishingIsMeasured(t *testing.T) {
+	r := newRig(t, func(o *gateway.Options) { o.Bus = markingBus{} }, nil)
+	if err := r.net.Phone(alice).Send(r.net.Modems()[0].Number(), "hello"); err != nil {
+		t.Fatal(err)
+	}
+	r.inbound(1)
+	r.until("it is published", func() bool {
+		return r.total("modemgate_publish_seconds", map[string]string{"stream": "inbound"}) == 1
+	})
 }

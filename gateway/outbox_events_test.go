@@ -17,15 +17,20 @@ func (markingBus) State() events.State { return events.State{Connected: true} }
 
 func (markingBus) Run(ctx context.Context, src events.Source) error {
 	for {
-		wake := src.Wake("status")
-		pending, err := src.Pending(ctx, "status", 0, 1)
-		if err == nil && len(pending) > 0 {
-			if err := src.Mark(ctx, "status", pending[0].Seq, 1); err == nil {
-				continue
+		wakes, marked := map[string]<-chan struct{}{}, false
+		for _, stream := range []string{"status", "inbound"} {
+			wakes[stream] = src.Wake(stream)
+			pending, err := src.Pending(ctx, stream, 0, 1)
+			if err == nil && len(pending) > 0 {
+				marked = src.Mark(ctx, stream, pending[0].Seq, 1) == nil
 			}
 		}
+		if marked {
+			continue
+		}
 		select {
-		case <-wake:
+		case <-wakes["status"]:
+		case <-wakes["inbound"]:
 		case <-ctx.Done():
 			return nil
 		}

@@ -46,6 +46,8 @@ type probe struct {
 	from, to *line
 	sentAt   time.Time // when it was handed to the modem; zero: not yet
 	missed   bool      // the objective has passed
+
+	acceptedAt time.Time // when the network had taken it; zero: not yet
 }
 
 // pair is what is known of the way from one line to another since the start.
@@ -179,6 +181,13 @@ func (p *prober) sent(x *probe, now time.Time) {
 	p.open[x.id] = x
 }
 
+// accepted notes that the network has taken a probe.
+func (p *prober) accepted(x *probe, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x.acceptedAt = now
+}
+
 // arrived notes that a probe was read from a SIM.
 func (p *prober) arrived(g *Gateway, id string, at *line, now time.Time) {
 	p.mu.Lock()
@@ -191,6 +200,10 @@ func (p *prober) arrived(g *Gateway, id string, at *line, now time.Time) {
 	delete(p.open, id)
 	took := now.Sub(x.sentAt)
 	g.metrics.probeSeconds.WithLabelValues(x.from.o.Name, x.to.o.Name).Observe(took.Seconds())
+	if x.acceptedAt.IsZero() { // it was quicker than the answer
+		x.acceptedAt = now
+	}
+	g.metrics.probeArrival.WithLabelValues(x.from.o.Name, x.to.o.Name).Observe(now.Sub(x.acceptedAt).Seconds())
 	if took <= g.o.Probe.Objective && !x.missed {
 		p.count(g, x, probeInTime, "")
 		return

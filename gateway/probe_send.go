@@ -65,6 +65,7 @@ func (l *line) sendProbe(ctx context.Context, m Modem) (mute bool) {
 		part: 1, text: l.g.probeText(p.id),
 	})
 	if err == nil {
+		l.g.prober.accepted(p, l.g.clock.now())
 		l.unanswered.Store(false)
 		l.unblock()
 		l.sentAt.Store(l.g.clock.now().UnixNano())

@@ -82,7 +82,7 @@ func TestLinesProbeEachOther(t *testing.T) {
 	r.pass(time.Hour)
 	r.probed("in-time", 2)
 	for _, w := range []map[string]string{way("modem0", "modem1"), way("modem1", "modem0")} {
-		if r.total("modemgate_probe_seconds", w) != 1 || r.total("modemgate_probe_success_ratio", w) != 1 {
+		if r.total("modemgate_probe_seconds", w) != 1 || r.total("modemgate_probe_arrival_seconds", w) != 1 || r.total("modemgate_probe_success_ratio", w) != 1 {
 			t.Errorf("the way %v was not probed once and well", w)
 		}
 	}
@@ -148,6 +148,29 @@ func TestProbeThatDoesNotArrive(t *testing.T) {
 		t.Error("it counts as a success")
 	}
 	r.hidden()
+}
+
+// A probe that the network takes and never delivers is lost after a day.
+func TestProbeThatIsLost(t *testing.T) {
+	r := probeRig(t, 1)
+	for _, m := range r.net.Modems() {
+		m.OnPoint(func(o sim.Occasion) {
+			if o.Point == sim.PointAccepted { // the phone of the other one is off from now on
+				for _, other := range r.net.Modems() {
+					if other != o.Modem {
+						other.Unplug()
+					}
+				}
+			}
+		})
+	}
+	r.pass(61 * time.Second)
+	r.until("it is on its way", func() bool { return r.total("modemgate_line_submit_seconds", nil) == 1 })
+	r.pass(25 * time.Hour)
+	r.probed("lost", 1)
+	if n := r.total("modemgate_probe_arrival_seconds", nil); n != 0 {
+		t.Errorf("%v have arrived", n)
+	}
 }
 
 // A probe that arrives after a restart is no SMS of anybody, and one that

@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/modemgate/modemgate/gateway/events"
+	"github.com/modemgate/modemgate/gateway/store"
+)
+
+// beginAtZero makes the series whose first event counts: to Prometheus a series
+// that begins at 1 has not grown, so an alert would miss it.
+func (m *metrics) beginAtZero() {
+	for _, s := range []State{
+		store.Queued, store.Sending, store.Sent, store.Delivered, store.Undelivered, store.Unknown, store.Failed, store.Expired, store.Canceled,
+	} {
+		m.messages.WithLabelValues(string(s))
+	}
+	for _, r := range []string{"created", "resent", "wrong", "failed", "locked", string(store.OTPApproved), string(store.OTPBlocked), string(store.OTPExpired), string(store.OTPCanceled)} {
+		m.otp.WithLabelValues(r)
+	}
+}
+
+// joins begins the series of a line.
+func (m *metrics) joins(line string) {
+	m.inbound.WithLabelValues(line)
+	m.calls.WithLabelValues(line)
+	m.alerts.WithLabelValues(line)
+	m.lineSubmit.WithLabelValues(line)
+	for _, name := range []string{capDay, capMonth, capCost} {
+		m.limits.WithLabelValues(line, name)
+	}
+	for _, step := range []string{StepReopen, StepRadio, StepReset, StepUSB, StepPower} {
+		for _, result := range []string{ResultCured, ResultAnswers, ResultInVain, ResultNotPossible} {
+			m.recovery.WithLabelValues(line, step, result)
+		}
+	}
+	m.recovery.WithLabelValues(line, StepNone, ResultOpen)
+}
+
+// submitted measures a part that a modem has answered for.
+func (m *metrics) submitted(line string, took time.Duration) {
+	m.submit.Observe(took.Seconds())
+	m.lineSubmit.WithLabelValues(line).Observe(took.Seconds())
+}
+
+// pending notes since when events wait to be published.
+func (m *metrics) pending(stream string, all []events.Event) {
+	m.unpublishedMu.Lock()
+	defer m.unpublishedMu.Unlock()
+	if m.unpublished == nil {
+		m.unpublished = map[string]map[int64]time.Time{}
+	}
+	if m.unpublished[stream] == nil {
+		m.unpublished[stream] = map[int64]time.Time{}
+	}
+	for _, e := range all {
+		m.unpublished[stream][e.Seq] = e.At
+	}
+}
+
+// published measures the events up to a number.
+func (m *metrics) published(stream string, upTo int64, now time.Time) {
+	m.unpublishedMu.Lock()
+	defer m.unpublishedMu.Unlock()
+	for seq, at := range m.unpublished[stream] {
+		if seq <= upTo {
+			m.publish.WithLabelValues(stream).Observe(max(0, now.Sub(at).Seconds()))
+			delete(m.unpublished[stream], seq)
+		}
+	}
+}
