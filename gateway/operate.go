@@ -37,6 +37,9 @@ func (l *line) hold(m Modem) func() {
 		defer l.mu.Unlock()
 		l.modem = nil
 		l.state.Operator, l.state.Registration, l.state.SignalDBM, l.state.Storage = "", "", 0, nil
+		if l.o.Port == "" { // it was found there
+			l.state.Port = ""
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func (x *examination) settings(ctx context.Context, line string) {
 		good = false
 		x.add("settings", line, level, text, do)
 	}
-	again := "POST /v1/lines/" + line + "/reset sets it up anew; if it comes back, stop the other program on this modem: modemgate modems shows its ports"
+	again := "modemgate line reset " + line + " sets it up anew; if it comes back, stop the other program on this modem: modemgate modems shows its ports"
 	if f := x.readBack(ctx, line, "AT+CMGF?", "+CMGF:"); f != nil {
 		if f[0] == "0" {
 			as = append(as, "PDU mode")

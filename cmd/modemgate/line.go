@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -119,13 +120,29 @@ func showLine(w io.Writer, l lineJSON) {
 	showFacts(w, [][2]string{
 		{"labels", strings.Join(l.Labels, ", ")}, {"port", l.Port}, {"modem", strings.TrimSpace(i.Manufacturer + " " + i.Model + " " + i.Revision)},
 		{"IMEI", i.IMEI}, {"ICCID", i.ICCID}, {"number", i.Number}, {"service centre", i.SMSC}, {"network", l.network()}, {"signal", signal},
-		{"memory", memory}, {"credit", balance}, {"limits", l.limits()}, {"used", l.used()}, {"since the start", l.counted()},
+		{"said at", l.identityAt()}, {"memory", memory}, {"last call", l.lastCall()}, {"credit", balance}, {"limits", l.limits()}, {"used", l.used()}, {"since the start", l.counted()},
 		{"last error", l.lastError()},
 	})
 	if len(l.Recovery.Incidents) > 0 {
 		fmt.Fprintln(w)
 		showRecovery(w, []lineJSON{l})
 	}
+}
+
+// identityAt is when modem and SIM said who they are, where they may not be the
+// same any more: the modem is not open.
+func (l lineJSON) identityAt() string {
+	if l.open() || l.Identity.ReadAt == nil {
+		return ""
+	}
+	return when(*l.Identity.ReadAt) + ", when the modem was opened last"
+}
+
+func (l lineJSON) lastCall() string {
+	if len(l.Calls) == 0 {
+		return ""
+	}
+	return when(l.Calls[0].At) + " from " + cmp.Or(l.Calls[0].From, "a withheld number")
 }
 
 func (l lineJSON) network() string {

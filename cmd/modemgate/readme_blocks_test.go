@@ -22,7 +22,7 @@ var readmeRunners = map[string]func(*reader, *testing.T, block){
 	"config": (*reader).config, "routes": (*reader).config, "install": (*reader).install, "service": (*reader).service,
 	"daily": (*reader).daily, "operate": (*reader).operate, "pin": (*reader).pin, "keys": (*reader).keys, "metrics": (*reader).metrics, "unknown": (*reader).unknown,
 	"backup": (*reader).backup, "restore": (*reader).restore, "erase": (*reader).erase,
-	"speak": (*reader).speak, "add-port": (*reader).addPort, "add-entry": (*reader).config, "add": (*reader).add,
+	"speak": (*reader).speak, "add-port": (*reader).addPort, "add-entry": (*reader).config, "adopted-entry": (*reader).oneLine, "add": (*reader).add,
 	"pin-user": (*reader).pinUser, "pin-entry": (*reader).pinEntry, "reset-key": (*reader).resetKey, "reset": (*reader).reset,
 }
 
@@ -168,11 +168,15 @@ func (r *reader) compiled(t *testing.T, b block) string {
 }
 
 // config is checked, not started: its ports are not here.
-func (r *reader) config(t *testing.T, b block) {
+func (r *reader) config(t *testing.T, b block)  { r.checks(t, b, "2 lines") }
+func (r *reader) oneLine(t *testing.T, b block) { r.checks(t, b, "1 line") }
+
+func (r *reader) checks(t *testing.T, b block, lines string) {
+	t.Helper()
 	p := newPlace(t)
 	p.set("PATH", r.site.get("PATH"))
 	out := p.start(t, "modemgate", "check", "--config", p.write(t, "c.yaml", b.text)).finish(t)
-	if out != "the configuration is right: 2 lines, API on 127.0.0.1:8080\n" {
+	if out != "the configuration is right: "+lines+", API on 127.0.0.1:8080\n" {
 		t.Errorf("got %s", out)
 	}
 }

@@ -278,3 +278,50 @@ func TestUSBModemWithALooseContact(t *testing.T) {
 	}
 	r.stop()
 }
+
+// TestUSBAdoptedModemIsGivenSettings lists an adopted line under its own name:
+// it is the same line, with what is written there.
+func TestUSBAdoptedModemIsGivenSettings(t *testing.T) {
+	r := newUSBRig(t, 1, "  auto: true\n")
+	r.plug(0, "1-1")
+	iccid := r.net.Modems()[0].ICCID()
+	name := "m-" + iccid[len(iccid)-6:]
+	r.in(name, "up", "")
+	r.send(name, "before")
+	r.arrives(1, 0, "before")
+	r.unplug(0, "1-1")
+	r.in(name, "absent", "")
+	waiting := modemgate(t, []string{"MODEMGATE_CONFIG=" + r.file}, "", "send", someone, "between", "--via", name)
+	if waiting.code != exitOK {
+		t.Fatalf("send: exit %d: %s", waiting.code, waiting.err)
+	}
+	r.stop()
+	text, err := os.ReadFile(r.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := fmt.Sprintf("  list: [{name: %s, iccid: %q, labels: [uk], limits: {per_day: 7}, balance: {code: \"*100#\", pattern: \"([0-9.,]+)\"}, keep_alive: 30d}]\n", name, iccid)
+	if err := os.WriteFile(r.file, append(text, entry...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.plug(0, "1-1")
+	r.in(name, "up", "")
+	r.arrives(2, 0, "between")
+	var l struct {
+		Labels []string
+		Limits struct {
+			PerDay int `json:"per_day"`
+		}
+		Counters struct {
+			PartsToday int `json:"parts_today"`
+		}
+	}
+	out := modemgate(t, []string{"MODEMGATE_CONFIG=" + r.file}, "", "line", "show", name, "--json").out
+	if err := json.Unmarshal([]byte(out), &l); err != nil || len(l.Labels) != 1 || l.Limits.PerDay != 7 || l.Counters.PartsToday != 2 {
+		t.Errorf("%v: %s", err, out)
+	}
+	if all := r.lines(); len(all) != 1 {
+		t.Errorf("there are the lines %v", all)
+	}
+}

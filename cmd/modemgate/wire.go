@@ -143,14 +143,19 @@ type lineJSON struct {
 	Simulated bool       `json:"simulated"`
 	Labels    []string   `json:"labels"`
 	Identity  struct {
-		Number       string `json:"number"`
-		IMEI         string `json:"imei"`
-		ICCID        string `json:"iccid"`
-		SMSC         string `json:"smsc"`
-		Manufacturer string `json:"manufacturer"`
-		Model        string `json:"model"`
-		Revision     string `json:"revision"`
+		Number       string     `json:"number"`
+		IMEI         string     `json:"imei"`
+		ICCID        string     `json:"iccid"`
+		SMSC         string     `json:"smsc"`
+		Manufacturer string     `json:"manufacturer"`
+		Model        string     `json:"model"`
+		Revision     string     `json:"revision"`
+		ReadAt       *time.Time `json:"read_at"`
 	} `json:"identity"`
+	Calls []struct {
+		At   time.Time `json:"at"`
+		From string    `json:"from"`
+	} `json:"calls"`
 	Port         string `json:"port"`
 	LastError    string `json:"last_error"`
 	Registration string `json:"registration"`
