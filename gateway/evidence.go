@@ -79,7 +79,43 @@ func (g *Gateway) match(tx store.Tx, r store.Report) (bool, error) {
 	if p == nil {
 		return false, nil
 	}
+	if lost, err := ofLostCopy(tx, r, *p, stamp); err != nil || lost {
+		return false, err
+	}
 	return true, g.applyReport(tx, *p, r)
+}
+
+// lostCopies bounds how many messages to a number are looked through.
+const lostCopies = 200
+
+// ofLostCopy says whether a report that was stamped far from the submission p
+// may be about another one of the line, whose answer never came and which was
+// made up for since, by a copy or by word of the operator: its reference is
+// not known, and can be that of p.
+func ofLostCopy(tx store.Tx, r store.Report, p store.PartRef, stamp time.Time) (bool, error) {
+	if stamp.IsZero() || stamp.Sub(p.Part.SubmittedAt).Abs() <= reportDoubt {
+		return false, nil
+	}
+	page, err := tx.ListMessages(store.MessageQuery{To: p.To, Until: stamp.Add(reportDoubt), Limit: lostCopies})
+	if err != nil {
+		return false, err
+	}
+	for _, m := range page {
+		history, err := tx.History(m.ID)
+		if err != nil {
+			return false, err
+		}
+		var began time.Time // when it last went to the line
+		for _, h := range history {
+			switch {
+			case h.State == store.Sending && h.Line == r.Line:
+				began = h.At
+			case h.State == store.Unknown && !began.IsZero() && stamp.After(began.Add(-reportDoubt)) && stamp.Before(h.At.Add(reportDoubt)):
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // subject chooses the part that a report is about, nil when there is doubt.

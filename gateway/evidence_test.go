@@ -259,6 +259,59 @@ func TestReportUnderAReferenceGivenTwice(t *testing.T) {
 	}
 }
 
+// TestReportOfALostCopy: the reference of a submission without an answer is not
+// known. Its report, which comes when a copy has long been delivered, settles
+// no other message that has the same one.
+func TestReportOfALostCopy(t *testing.T) {
+	for name, c := range map[string]struct {
+		stamp time.Duration // of the report, from the first message
+		want  gateway.State // of the first
+	}{
+		"of the lost one": {3*time.Hour + time.Second, store.Sent},
+		"of the first":    {time.Second, store.Delivered},
+		"of no known one": {time.Hour, store.Delivered}, // the service centre's zone is another
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newHastyRig(t, nil, nil)
+			modem := r.net.Modems()[0]
+			modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
+			modem.Inject(sim.Fault{Kind: sim.FaultReference, Code: 1})
+			began := r.now()
+			first := r.post(gateway.NewMessage{To: alice, Text: "the phone is off"})
+			r.until("the first is sent", func() bool { return r.stateOf(first.ID) == store.Sent })
+			r.pass(3 * time.Hour)
+			silence(modem)
+			second := r.post(gateway.NewMessage{To: alice, Text: "in two copies"})
+			r.await(second.ID, store.Unknown)
+			modem.ClearFaults()
+			modem.Inject(sim.Fault{Kind: sim.FaultNoReport, Times: -1})
+			modem.Inject(sim.Fault{Kind: sim.FaultReference, Code: 77})
+			modem.Restart()
+			if _, err := r.g.ResolveMessage(t.Context(), app, second.ID, "resend"); err != nil {
+				t.Fatal(err)
+			}
+			r.until("the copy is sent", func() bool { return r.stateOf(second.ID) == store.Sent })
+			l, err := r.g.Line(t.Context(), admin, "modem0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.pass(time.Hour)
+			add := func(tx store.Tx) error {
+				return tx.AddReport(store.Report{Line: "modem0", ICCID: l.ICCID, MR: 1, Recipient: alice, SentAt: began.Add(c.stamp), ReceivedAt: r.now()})
+			}
+			if err := r.st.Update(t.Context(), "test", add); err != nil {
+				t.Fatal(err)
+			}
+			modem.Inject(sim.Fault{Kind: sim.FaultReference, Code: 1})
+			third := r.post(gateway.NewMessage{To: alice, Text: "under its reference, so that it is looked at again"})
+			r.until("the third is sent", func() bool { return r.stateOf(third.ID) == store.Sent })
+			if one, two := r.stateOf(first.ID), r.stateOf(second.ID); one != c.want || two != store.Sent {
+				t.Errorf("the first is %s, want %s; the second %s, want sent", one, c.want, two)
+			}
+		})
+	}
+}
+
 func (r *rig) stateOf(id string) gateway.State {
 	r.t.Helper()
 	v, err := r.g.Message(r.t.Context(), admin, id, gateway.Wait{})
