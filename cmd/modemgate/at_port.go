@@ -41,7 +41,7 @@ func portOf(ctx context.Context, cfg configs.Config, line string) (string, error
 	case l.Port != "":
 		return l.Port, nil
 	case l.USBPath != "":
-		return portAt(usbTree, l.USBPath)
+		return portAt(ctx, usbTree, l.USBPath)
 	case l.IMEI != "":
 		return portWith(ctx, usbTree, "with the IMEI "+usb.Masked(l.IMEI), func(id driver.Identity) bool { return usb.SameIMEI(id.IMEI, l.IMEI) })
 	default:
@@ -50,22 +50,46 @@ func portOf(ctx context.Context, cfg configs.Config, line string) (string, error
 }
 
 // portAt is the port for AT commands of what is plugged in at a USB socket.
-func portAt(tree usb.Tree, path string) (string, error) {
+func portAt(ctx context.Context, tree usb.Tree, path string) (string, error) {
 	devices, err := tree.Scan()
 	if err != nil {
 		return "", &failure{code: exitFailed, text: "read the USB devices: " + err.Error()}
 	}
-	for _, d := range devices {
-		ports, _ := d.Candidates()
-		switch {
-		case d.Path != path:
-		case len(ports) > 0:
-			return ports[0].Node, nil
-		default:
-			return "", &failure{code: exitFailed, text: d.Words()}
-		}
+	i := slices.IndexFunc(devices, func(d usb.Device) bool { return d.Path == path })
+	if i < 0 {
+		return "", &failure{code: exitFailed, text: "nothing is plugged in at " + path, hints: []string{"modemgate modems lists what is plugged in"}}
 	}
-	return "", &failure{code: exitFailed, text: "nothing is plugged in at " + path, hints: []string{"modemgate modems lists what is plugged in"}}
+	port, err := answering(ctx, devices[i])
+	if err != nil {
+		return "", &failure{code: exitFailed, text: err.Error()}
+	}
+	return port, nil
+}
+
+// answering is the port of a device that takes AT commands: the one that the
+// table names, or where it names none the first that answers. No more than AT
+// is sent to one that does not.
+func answering(ctx context.Context, d usb.Device) (string, error) {
+	ports, sure := d.Candidates()
+	switch {
+	case len(ports) == 0:
+		return "", errors.New(d.Words())
+	case sure:
+		return ports[0].Node, nil
+	}
+	var whyNot []string
+	for _, p := range ports {
+		if holder := driver.PortHolder(p.Node, lockDir); holder != "" {
+			whyNot = append(whyNot, holder+" holds "+p.Node)
+			continue
+		}
+		_, err := driver.Identify(ctx, driver.Options{Port: p.Node, LockDir: lockDir}, true)
+		if err == nil {
+			return p.Node, nil
+		}
+		whyNot = append(whyNot, err.Error())
+	}
+	return "", fmt.Errorf("it is not known which port of %s takes AT commands: %s", d, strings.Join(whyNot, "; "))
 }
 
 // portWith asks the USB modems that nobody holds who they are, until one is

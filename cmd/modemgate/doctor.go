@@ -21,11 +21,12 @@ var doctorCommand = command{
   modemgate doctor --loop front
   modemgate doctor --udev-rules | sudo tee /etc/udev/rules.d/60-modemgate.rules
 
-It works with and without a running daemon, sets nothing, enters no PIN, and
-opens no port that the daemon or another program holds. --loop also lets a line
-text its own number, which costs one SMS that subscribers see as any other, and
-tells how it came. --udev-rules only prints the rules that keep ModemManager
-away from modems. Exit 1 when something fails.`,
+It works with and without a running daemon, enters no PIN, and opens no port
+that the daemon or another program holds. Of the modems it asks it sets only the
+form of answers (ATE0V1, AT+CMEE=1), which is gone with the power. --loop also
+lets a line text its own number, which costs one SMS that subscribers see as any
+other, and tells how it came. --udev-rules only prints the rules that keep
+ModemManager away from modems. Exit 1 when something fails.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, doctor(ctx, s, args)) },
 }
 

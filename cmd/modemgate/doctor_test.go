@@ -199,11 +199,11 @@ func TestModems(t *testing.T) {
 		t.Fatalf("got %+v, %v", all, err)
 	}
 	tree := usb.Tree{Sys: bus.Sys, Dev: bus.Dev}
-	if port, err := portAt(tree, "1-1"); err != nil || port != filepath.Join(bus.Dev, "ttyUSB2") {
+	if port, err := portAt(t.Context(), tree, "1-1"); err != nil || port != filepath.Join(bus.Dev, "ttyUSB2") {
 		t.Errorf("the port at 1-1 is %s, %v", port, err)
 	}
 	for path, want := range map[string]string{"1-2": "mass storage mode", "1-9": "nothing is plugged in"} {
-		if port, err := portAt(tree, path); err == nil || !strings.Contains(err.Error(), want) {
+		if port, err := portAt(t.Context(), tree, path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the port at %s is %s, %v", path, port, err)
 		}
 	}

@@ -23,7 +23,9 @@ var modemsCommand = command{
 
 It reads what the kernel says and opens no port to list it. What a modem says
 of itself comes from the daemon; without one, modems whose port nobody holds
-are asked, which sets nothing.`,
+are asked: AT on ports that are not known to take commands, and nothing more
+where no answer comes. That enters no PIN and sets nothing but the form of
+answers (ATE0V1, AT+CMEE=1), which is gone with the power.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, modems(ctx, s, args)) },
 }
 
@@ -42,6 +44,8 @@ type modemJSON struct {
 	Operator string     `json:"operator,omitempty"`
 	Signal   int        `json:"signal_dbm,omitempty"`
 	Ports    []portJSON `json:"ports"`
+
+	device usb.Device
 }
 
 type portJSON struct {
@@ -105,11 +109,11 @@ func plugged(tree usb.Tree) ([]modemJSON, error) {
 	devices, err := tree.Scan()
 	out := []modemJSON{}
 	for _, d := range devices {
-		m := modemJSON{Path: d.Path, ID: d.ID(), Model: d.Model, Mode: string(d.Mode), Problem: d.Words(), Ports: []portJSON{}}
+		m := modemJSON{Path: d.Path, ID: d.ID(), Model: d.Model, Mode: string(d.Mode), Problem: d.Words(), Ports: []portJSON{}, device: d}
 		if m.Model == "" {
 			m.Model = strings.TrimSpace(d.Maker + " " + d.Name)
 		}
-		if ports, _ := d.Candidates(); len(ports) > 0 {
+		if ports, sure := d.Candidates(); sure { // else it is found out by asking
 			m.Port = ports[0].Node
 		}
 		for _, p := range d.Ports {
@@ -166,15 +170,20 @@ func modemAt(all []modemJSON, port string) *modemJSON {
 
 // askModem asks a modem that nobody holds who it is.
 func askModem(ctx context.Context, m *modemJSON) {
-	if m.Port == "" || m.Problem != "" {
+	if ports, _ := m.device.Candidates(); len(ports) == 0 || m.Problem != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, modemPatience)
+	defer cancel()
+	var err error
+	if m.Port, err = answering(ctx, m.device); err != nil {
+		m.Problem = err.Error()
 		return
 	}
 	if holder := driver.PortHolder(m.Port, lockDir); holder != "" {
 		m.Problem = holder + " holds " + m.Port
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, modemPatience)
-	defer cancel()
 	d, err := driver.Open(ctx, driver.Options{Port: m.Port, LockDir: lockDir, Bare: true, CommandTimeout: 5 * time.Second})
 	if err == nil {
 		var c driver.Checkup
