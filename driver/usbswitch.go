@@ -82,6 +82,13 @@ func (u *USBSwitch) Reset(ctx context.Context, port string) error {
 	}
 }
 
+// Has says whether the device of a port is one that [USBSwitch.Reset] can take
+// off USB.
+func (u *USBSwitch) Has(port string) bool {
+	_, err := usbDevice(u.Sys, port)
+	return err == nil
+}
+
 // remedy says what becomes of a device that is off.
 func (u *USBSwitch) remedy(dir string) string {
 	by := "echo 1 | sudo tee " + filepath.Join(dir, "authorized") + " does it, or plug it in anew"

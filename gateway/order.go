@@ -61,7 +61,7 @@ func (l *line) possible() []string {
 	if driver.CanReset(id) {
 		steps = append(steps, StepReset)
 	}
-	if l.o.Rescue.USB != nil {
+	if rescue := l.o.Rescue; rescue.USB != nil && (rescue.OnUSB == nil || rescue.OnUSB()) {
 		steps = append(steps, StepUSB)
 	}
 	if l.o.Rescue.Power != nil {

@@ -52,6 +52,8 @@ type Rescue struct {
 	Reset func(ctx context.Context, id driver.Identity) error
 	// USB takes its USB device off the bus and puts it back.
 	USB func(ctx context.Context) error
+	// OnUSB says whether it is on USB now; nil is yes wherever USB is set.
+	OnUSB func() bool
 	// Power takes its power and gives it back.
 	Power func(ctx context.Context) error
 }

@@ -18,7 +18,8 @@ func (a *app) rescue(line string, port func() string, locks string, power []stri
 		Reset: func(ctx context.Context, id driver.Identity) error {
 			return driver.ResetSilent(ctx, driver.Options{Port: port(), LockDir: locks, Log: log}, id)
 		},
-		USB: func(ctx context.Context) error { return a.usb.Reset(ctx, port()) },
+		USB:   func(ctx context.Context) error { return a.usb.Reset(ctx, port()) },
+		OnUSB: func() bool { return a.usb.Has(port()) },
 	}
 	if len(power) == 0 {
 		power = a.cfg.Modems.PowerCycle
