@@ -194,9 +194,11 @@ func ended(s OTPState) error {
 	return &Error{Code: OTPEnded, Reason: string(s), Detail: "this OTP is " + string(s) + ": create a new one"}
 }
 
-// cleanCode drops what people put between digits.
+// codeGaps are what people put between digits.
+var codeGaps = strings.NewReplacer(" ", "", "-", "", "\u00a0", "")
+
 func cleanCode(code string) (string, error) {
-	code = strings.NewReplacer(" ", "", "-", "", "\u00a0", "").Replace(code)
+	code = codeGaps.Replace(code)
 	if code == "" || len(code) > 10 || strings.Trim(code, "0123456789") != "" {
 		return "", invalid("/code", "a code is up to 10 digits, in a string")
 	}
