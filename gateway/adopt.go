@@ -84,11 +84,27 @@ func (g *Gateway) heir(name string) *line {
 	return nil
 }
 
+// inherited is a route with heirs in place of the adopted lines that are no
+// more. What is written by a commit that asks this is either rerouted by
+// succeed or, after it, for the heir already.
+func (g *Gateway) inherited(route string) string {
+	if route == "" || g.adopted.Load() == nil {
+		return route
+	}
+	names := strings.Split(route, ",")
+	for i, name := range names {
+		if l := g.heir(name); l != nil {
+			names[i] = l.o.Name
+		}
+	}
+	return routeOf(dedupe(names))
+}
+
 // succeed ends the adopted line of the SIM that a configured line has come up
 // with. Its queue goes over to that line.
 func (g *Gateway) succeed(ctx context.Context, l *line) error {
 	all := g.adopted.Load()
-	if all == nil || !slices.ContainsFunc(g.o.Lines, func(o LineOptions) bool { return o.Name == l.o.Name }) {
+	if all == nil || !g.listed(l.o.Name) {
 		return nil
 	}
 	for _, a := range *all {

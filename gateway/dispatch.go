@@ -54,6 +54,9 @@ func (l *line) serve(ctx context.Context, m Modem) error {
 		if l.orderDue(ctx) {
 			return errOrdered
 		}
+		if err := l.yields(); err != nil {
+			return err
+		}
 		if l.want.Swap(false) {
 			if err := l.drain(ctx, m); err != nil {
 				return err

@@ -26,15 +26,20 @@ func (l *line) swapped(id driver.Identity) error {
 			continue
 		}
 		o.mu.Lock()
-		theirs, open := o.identity.IMEI, o.modem != nil
+		theirs, open, given := o.identity.IMEI, o.modem != nil, own == "" && o.gaveTo == l.o.Name
 		o.mu.Unlock()
-		if theirs == id.IMEI && !open { // else both have the same: cheap sticks share one
-			return &MismatchError{State: WrongModem, Detail: fmt.Sprintf(
-				"%s leads to the modem %s now, which is that of line %s: nothing is sent; list both by imei or usb_path, or restart modemgate if the modems were exchanged on purpose",
-				l.o.Port, maskID(id.IMEI), o.o.Name)}
+		if theirs == id.IMEI && !open && !given { // open: both have the same, cheap sticks share one
+			return l.leadsTo(id.IMEI, o)
 		}
 	}
 	return nil
+}
+
+// leadsTo refuses the modem of another line.
+func (l *line) leadsTo(imei string, o *line) error {
+	return &MismatchError{State: WrongModem, Detail: fmt.Sprintf(
+		"%s leads to the modem %s now, which is that of line %s: nothing is sent; list both by imei or usb_path, or restart modemgate if the modems were exchanged on purpose",
+		l.o.Port, maskID(imei), o.o.Name)}
 }
 
 // sameSIM looks whether the SIM is still the one that the line is for, before

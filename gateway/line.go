@@ -43,6 +43,7 @@ type line struct {
 	order   atomic.Pointer[[]string] // steps of recovery of which one was asked for
 	ordered chan struct{}            // wakes a line that waits for its modem
 	quit    chan struct{}            // closed when it leaves the fleet
+	give    atomic.Pointer[string]   // the line that its modem is to be given over to
 
 	ussd ussdSession
 	call callWatch
@@ -56,6 +57,7 @@ type line struct {
 	calls    []Call // newest first
 	modem    Modem  // of the present session, for operators; nil without one
 	identity driver.Identity
+	gaveTo   string // the line that it has given its modem over to
 	block    blockade
 	memories map[string]*memory
 	foreign  map[string]int // messages that are not ours, by memory, as last said in the log
@@ -160,6 +162,7 @@ func (l *line) session(ctx context.Context) (err error) {
 	if err := l.up(ctx, m.Identity()); err != nil {
 		return err
 	}
+	l.give.Store(nil)
 	l.sure = time.Now()
 	l.opened()
 	defer l.hold(m)()

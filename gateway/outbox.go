@@ -133,6 +133,7 @@ func (g *Gateway) insert(tx store.Tx, m *store.Message, now time.Time) (err erro
 			return err
 		}
 	}
+	m.Route = g.inherited(m.Route) // the fleet may have changed since it was chosen
 	if err := tx.InsertMessage(m); err != nil {
 		return err
 	}

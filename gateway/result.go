@@ -28,7 +28,7 @@ func (l *line) record(ctx context.Context, c *claim, mr int, sendErr error) (nex
 				return err
 			}
 			now := l.g.clock.now()
-			if sendErr != nil || tries > 0 || ctx.Err() != nil || l.want.Load() || l.order.Load() != nil {
+			if sendErr != nil || tries > 0 || ctx.Err() != nil || l.want.Load() || l.order.Load() != nil || l.give.Load() != nil {
 				due = now // first this, alone; then what follows from it
 				return nil
 			}

@@ -29,6 +29,10 @@ const lockDir = "/var/lock"
 // sureOfSIM is how long a line for one SIM believes that it is still that one.
 const sureOfSIM = 10 * time.Second
 
+// letGo is how long an adopted line that does nothing may take to close its
+// modem.
+const letGo = 5 * time.Second
+
 // adoptRetry is the wait after an adoption that could not be written.
 const adoptRetry = 10 * time.Second
 
@@ -92,6 +96,9 @@ func usbIdentity(id driver.Identity) usb.Identity {
 // that it is plugged in.
 func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (gateway.Modem, error) {
 	if l.Port != "" {
+		if err := a.takeOver(ctx, l.Name); err != nil {
+			return nil, err
+		}
 		o.Port = l.Port
 		m, err := driver.Open(ctx, o)
 		if err != nil {
@@ -111,6 +118,32 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 		return nil, err
 	}
 	return &claimed{Modem: m, claim: claim}, nil
+}
+
+// takeOver has the adopted line let go of the modem that the port of a line
+// leads to, if there is one. An SMS in its hands is waited for elsewhere.
+func (a *app) takeOver(ctx context.Context, line string) error {
+	if a.finder == nil {
+		return nil
+	}
+	for enough := time.After(letGo); ; {
+		changed := a.finder.Changed()
+		from := a.finder.Adopter(line)
+		if from == "" {
+			return nil
+		}
+		err := a.gw.Yield(from, line)
+		if !errors.Is(err, driver.ErrNoPort) {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-enough:
+			return err
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // advised adds to an error what is known of the port.

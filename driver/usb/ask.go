@@ -3,7 +3,7 @@ package usb
 import (
 	"context"
 	"fmt"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,39 +89,48 @@ func (f *Finder) reservedBy(k *known) string {
 
 // resolve follows the links to the ports of lines and of devices.
 func (f *Finder) resolve() {
-	f.leads = map[string]string{}
+	f.leads, f.astray = map[string]string{}, false
 	for line, w := range f.wants {
 		if w.Port != "" {
-			f.leads[line] = target(w.Port)
+			to, there := target(w.Port)
+			f.leads[line], f.astray = to, f.astray || !there
 		}
 	}
 	for _, k := range f.devices {
 		k.nodes = nil
 		for _, p := range k.Ports {
-			k.nodes = append(k.nodes, target(p.Node))
+			node, _ := target(p.Node)
+			k.nodes = append(k.nodes, node)
 		}
 	}
 }
 
-func target(port string) string {
-	if to, err := filepath.EvalSymlinks(port); err == nil {
-		return to
+// target is where a port leads to, or the port itself if that is nowhere.
+func target(port string) (to string, there bool) {
+	to, err := filepath.EvalSymlinks(port)
+	if err != nil {
+		return port, false
 	}
-	return port
+	return to, true
+}
+
+// follow looks whether a configured link that led nowhere leads somewhere now.
+func (f *Finder) follow() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.astray {
+		return
+	}
+	before := f.leads
+	if f.resolve(); !maps.Equal(before, f.leads) {
+		f.tell()
+	}
 }
 
 // unsettled says whether a new device may be that of a configured link which
 // leads nowhere yet.
 func (f *Finder) unsettled(k *known, now time.Time) bool {
-	if now.Sub(k.since) > settleAfter*f.o.Every {
-		return false
-	}
-	for _, port := range f.leads {
-		if _, err := os.Stat(port); err != nil {
-			return true
-		}
-	}
-	return false
+	return now.Sub(k.since) <= settleAfter*f.o.Every && f.astray
 }
 
 // ask asks a device on its ports, best first, until one answers.

@@ -84,6 +84,24 @@ func (f *Finder) Claim(line string) (*Claim, error) {
 	return &Claim{Port: port, Device: k.Device, f: f, k: k, line: line, want: w}, nil
 }
 
+// Adopter is the adopted line that uses the modem which the port of a line
+// leads to at this moment, "" for none.
+func (f *Finder) Adopter(line string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resolve()
+	to, ok := f.leads[line]
+	if !ok {
+		return ""
+	}
+	for _, k := range f.devices {
+		if slices.Contains(k.nodes, to) && f.wants[k.owner].Adopted {
+			return k.owner
+		}
+	}
+	return ""
+}
+
 // Port is where the modem of a line is plugged in now; "" if it is not, or if
 // that is not known.
 func (f *Finder) Port(line string) string {

@@ -1,6 +1,9 @@
 package usb
 
-import "io/fs"
+import (
+	"io/fs"
+	"time"
+)
 
 // WithFS reads both trees through a file system made by wrap.
 func (t Tree) WithFS(wrap func(dir string) fs.FS) Tree {
@@ -18,3 +21,24 @@ func Rows() (ids []string) {
 
 // Trace is the digest by which a change is noticed.
 func Trace(t Tree) string { return t.trace() }
+
+// Look is one look at what is plugged in.
+func (f *Finder) Look() { f.look() }
+
+// Due lists the paths of what is to be asked at a time, and marks it as being
+// asked.
+func (f *Finder) Due(now time.Time) (paths []string) {
+	for _, k := range f.due(now) {
+		paths = append(paths, k.Path)
+	}
+	return paths
+}
+
+// Age makes all that is plugged in older.
+func (f *Finder) Age(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, k := range f.devices {
+		k.since = k.since.Add(-d)
+	}
+}

@@ -3,6 +3,7 @@ package usb
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -30,8 +31,8 @@ type Options struct {
 	Log   *slog.Logger  // nil for silence
 }
 
-// How many rounds udev is given for the links to a new port, and how many a
-// new device may yet turn out to be the one that a configured link leads to.
+// How many rounds udev is given for the links to a new port, and how many the
+// device of a new port may yet turn out to be the one that a configured link leads to.
 const (
 	linksAfter  = 5
 	settleAfter = 3
@@ -53,6 +54,7 @@ type Finder struct {
 	devices []*known
 	wants   map[string]Want   // by line
 	leads   map[string]string // what the ports of lines led to at the last look
+	astray  bool              // one of them led nowhere
 	changed chan struct{}     // closed at the next change
 }
 
@@ -62,7 +64,7 @@ type known struct {
 	port  string // node of the port that answered
 	id    Identity
 	was   []string  // ICCIDs of SIMs that have left it
-	since time.Time // when it appeared
+	since time.Time // when it, or the last of its ports, appeared
 	owner string    // the line that uses it
 	nodes []string  // what its nodes led to at the last look
 
@@ -153,6 +155,8 @@ func (f *Finder) Run(ctx context.Context) error {
 		}
 		if time.Since(since) <= linksAfter*f.o.Every {
 			f.look()
+		} else {
+			f.follow()
 		}
 		for _, k := range f.due(time.Now()) {
 			asks.Go(func() { f.ask(ctx, k) })
@@ -206,7 +210,7 @@ func (f *Finder) look() {
 			different = true
 			f.log.Info("USB device appeared", "device", d.String(), "mode", d.Mode, "ports", len(d.Ports), "note", d.Words())
 		} else if !slices.EqualFunc(k.Ports, d.Ports, func(a, b Port) bool { return a.Name == b.Name && a.Role == b.Role }) || k.Off != d.Off {
-			different, k.steady = true, false
+			different, k.steady, k.since = true, false, time.Now()
 			if !k.asked {
 				k.tries, k.next = 0, time.Time{} // its ports come one by one
 			}
@@ -221,8 +225,9 @@ func (f *Finder) look() {
 		f.log.Info("USB device vanished", "device", k.String(), "line", k.owner)
 	}
 	f.devices = fresh
+	leads := f.leads
 	f.resolve()
-	if different || first {
+	if different || first || !maps.Equal(leads, f.leads) {
 		f.tell()
 	}
 }
