@@ -126,18 +126,40 @@ func noticesRestart(t *testing.T, r *station) {
 	r.send(t, again, "sent again")
 }
 
+// restarts are the commands that restart each family, as the makers' manuals
+// and ModemManager have them; "" is none that is known, or none that is safe.
+var restarts = map[string]string{
+	"generic": "", "bare": "", "zte": "", "mf626": "", "novatel": "",
+	"huawei": "", "e3531": "", "e1752": "", // it comes back as a CD
+	"mu736": "AT+CFUN=16", "ublox": "AT+CFUN=16",
+	"sim800": "AT+CFUN=1,1", "quectel": "AT+CFUN=1,1", "siemens": "AT+CFUN=1,1", "cinterion": "AT+CFUN=1,1",
+	"sim7000": "AT+CRESET", "sim7600": "AT+CRESET", "a7670": "AT+CRESET",
+	"sierra": "AT!RESET", "telit": "AT#REBOOT", "wavecom": "AT+CFUN=1", "multitech": "AT+CFUN=1",
+}
+
 func restartsItself(t *testing.T, r *station) {
+	want, known := restarts[r.profile]
+	if !known {
+		t.Fatal("nobody has said how it restarts")
+	}
 	m := dial(t, r.sim)
+	if can := driver.CanReset(m.Identity()); can != (want != "") {
+		t.Errorf("it can be restarted: %v", can)
+	}
+	before := len(r.sim.Transcript())
 	err := m.Reset(t.Context())
-	if errors.Is(err, driver.ErrNoReset) {
-		if r.profile == "sim800" || r.profile == "quectel" {
-			t.Errorf("%v", err)
+	if want == "" {
+		if !errors.Is(err, driver.ErrNoReset) || len(r.sim.Transcript()) != before {
+			t.Errorf("%v, and it was sent %q", err, r.sim.Transcript()[before:])
 		}
 		r.send(t, m, "goes on")
 		return
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if log := r.sim.Transcript()[before:]; !slices.Contains(log, "> "+want) {
+		t.Errorf("it was sent %q, want %s", log, want)
 	}
 	select {
 	case <-m.Done():

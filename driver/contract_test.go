@@ -16,6 +16,7 @@ import (
 // found in.
 var families = map[string]string{
 	"generic": "unknown", "bare": "unknown", "huawei": "Huawei", "e3531": "Huawei E3531", "e1752": "Huawei E1752", "zte": "ZTE",
+	"mu736": "Huawei MU736", "mf626": "ZTE MF626", "novatel": "Novatel",
 	"sim800": "SIMCom SIM800, SIM900", "sim7000": "SIMCom SIM7000", "sim7600": "SIMCom SIM7600", "a7670": "SIMCom A7670",
 	"quectel": "Quectel", "sierra": "Sierra EM, MC", "ublox": "u-blox", "telit": "Telit", "siemens": "Siemens",
 	"cinterion": "Cinterion", "wavecom": "Wavecom", "multitech": "MultiTech",
@@ -87,8 +88,8 @@ func newStation(t *testing.T, profile string) *station {
 }
 
 // reports tells whether the modem can be asked for status reports: bare has no
-// +CNMI.
-func (r *station) reports() bool { return r.profile != "bare" }
+// +CNMI, and an MF626 none that asks for them.
+func (r *station) reports() bool { return r.profile != "bare" && r.profile != "mf626" }
 
 // text lets the phone text the modem.
 func (r *station) text(t *testing.T, body string, o ...sim.SendOptions) {

@@ -14,9 +14,9 @@ import (
 // counters are the commands that tell how many tries of the PIN are left, with
 // the profiles that know this one and no other.
 var counters = map[string][]string{
-	"AT+CPINR": {"generic", "sim7600", "a7670", "wavecom", "multitech"}, // 3GPP TS 27.007 §8.65
-	"AT^CPIN?": {"huawei", "e3531", "e1752"}, "AT+QPINC?": {"quectel"}, "AT+SPIC": {"sim800", "sim7000"},
-	"AT^SPIC": {"siemens", "cinterion"}, "AT#PCT": {"telit"}, "AT+UPINCNT": {"ublox"}, "AT+CPINC?": {"sierra"}, "AT+ZPINPUK=?": {"zte"},
+	"AT+CPINR": {"generic", "sim7600", "a7670", "wavecom", "multitech", "novatel"}, // 3GPP TS 27.007 §8.65
+	"AT^CPIN?": {"huawei", "e3531", "e1752", "mu736"}, "AT+QPINC?": {"quectel"}, "AT+SPIC": {"sim800", "sim7000"},
+	"AT^SPIC": {"siemens", "cinterion"}, "AT#PCT": {"telit"}, "AT+UPINCNT": {"ublox"}, "AT+CPINC?": {"sierra"}, "AT+ZPINPUK=?": {"zte", "mf626"},
 }
 
 // TestPINCounterOfEveryForm: the tries left are those of the PIN and of

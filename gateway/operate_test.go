@@ -108,7 +108,10 @@ func TestTraceOutlivesTheSession(t *testing.T) {
 }
 
 func TestUSSDSession(t *testing.T) {
-	for _, profile := range []string{"", "huawei", "e3531", "e1752", "zte", "sim800", "quectel", "wavecom", "siemens"} {
+	for _, profile := range sim.Profiles() {
+		if profile == "bare" {
+			continue // it has no AT+CUSD
+		}
 		t.Run("profile "+profile, func(t *testing.T) {
 			log := &logBook{}
 			r := newRig(t, log.tune, func(o *sim.Options) { o.Profile = profile })
@@ -148,9 +151,11 @@ func TestUSSDSession(t *testing.T) {
 			if text := log.String(); strings.Contains(text, "9.90") || strings.Contains(text, "*123#") || strings.Contains(text, "1234*4321") {
 				t.Errorf("the log tells what was said: %s", text)
 			}
-			if v := r.post(gateway.NewMessage{To: "+999777000124", Text: "x"}); r.await(v.ID, "delivered").Final != true {
-				t.Error("not sent")
+			end := gateway.State("delivered")
+			if silentOn[profile] {
+				end = "sent"
 			}
+			r.await(r.post(gateway.NewMessage{To: "+999777000124", Text: "x"}).ID, end)
 		})
 	}
 }

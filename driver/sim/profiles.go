@@ -5,8 +5,9 @@ package sim
 // was not tried.
 var profiles = map[string]func() profile{
 	"generic": generic, "bare": bare,
-	"huawei": huawei, "e3531": e3531, "e1752": e1752, "zte": zte,
-	"sim800": sim800, "sim7000": sim7000, "sim7600": sim7600, "a7670": a7670, "quectel": quectel, "sierra": sierra,
+	"huawei": huawei, "e3531": e3531, "e1752": e1752, "mu736": mu736, "zte": zte, "mf626": mf626,
+	"novatel": novatel,
+	"sim800":  sim800, "sim7000": sim7000, "sim7600": sim7600, "a7670": a7670, "quectel": quectel, "sierra": sierra,
 	"ublox": ublox, "telit": telit,
 	"siemens": siemens, "cinterion": cinterion, "wavecom": wavecom, "multitech": multitech,
 }
@@ -57,6 +58,14 @@ func e1752() profile {
 	return p
 }
 
+// mu736 restarts by +CFUN=16 and comes back as a modem.
+func mu736() profile {
+	p := huawei()
+	p.model, p.revision = "MU736", "11.350.05.00.00"
+	p.becomesCD, p.reset, p.reenum = false, "+CFUN=16", true
+	return p
+}
+
 func zte() profile {
 	p := generic()
 	p.manufacturer, p.model, p.revision = "ZTE INCORPORATED", "MF190", "BD_MF190V1.0.0B03"
@@ -67,6 +76,23 @@ func zte() profile {
 	p.cdsComma, p.bareCMGR, p.clearsSCA = true, true, true
 	p.inSend = []string{"+ZPASR: \"UMTS\"", "+ZDONR: \"SimNet\",999,99,\"CS_PS\",\"ROAM_OFF\""}
 	p.chatter = []string{"+ZUSIMR:2", "+ZDONR: \"SimNet\",999,99,\"CS_PS\",\"ROAM_OFF\"", "+ZPASR: \"UMTS\"", "+ZPSTM: 0", "+ZEND: 1"}
+	return p
+}
+
+// mf626 takes no form of +CNMI that asks for reports.
+func mf626() profile {
+	p := zte()
+	p.model, p.revision = "MF626", "BD_MF626V1.0.0B06"
+	p.cnmiRefuses = func(v []int) bool { return v[0] == 2 || v[3] != 0 }
+	return p
+}
+
+// novatel offers mode 2 and ds=1 of +CNMI and refuses both.
+func novatel() profile {
+	p := generic()
+	p.manufacturer, p.model, p.revision = "Novatel Wireless Inc.", "MC551", "1.0.0.0"
+	p.memories, p.reportIn = []string{"SM", "ME"}, "SM"
+	p.cnmiRefuses = func(v []int) bool { return v[0] == 2 || v[3] == 1 }
 	return p
 }
 

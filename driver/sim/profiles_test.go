@@ -23,6 +23,8 @@ func TestProfilesBehaveAsTheirFamilies(t *testing.T) {
 			{"AT+CNMI=?", "+CNMI: (0-3),(0-3),(0,2),(0-2),(0,1)|OK"}, {"AT+CNMI=2,1", "+CMS ERROR: 302"}, {"AT+CNMI=1,1", "OK"},
 			{"AT+CSMP=17,167,0,0;+CSCA?", `+CSCA: "",129|OK`},
 		}},
+		{"mf626", [][2]string{{"AT+CNMI=1,1,0,1,0", "+CMS ERROR: 302"}, {"AT+CNMI=1,1,0,0,0", "OK"}}},
+		{"novatel", [][2]string{{"AT+CNMI=2,1,0,2,0", "+CMS ERROR: 302"}, {"AT+CNMI=1,1,0,1,0", "+CMS ERROR: 302"}, {"AT+CNMI=1,1,0,2,0", "OK"}}},
 		{"sim800", [][2]string{{"AT+CNMI=2,1,0,2,0", "+CMS ERROR: 302"}, {"AT+CNMI=2,1,0,1,0", "OK"}}},
 		{"sim7600", [][2]string{{"AT+CNMI=2,2,0,1,0", "+CMS ERROR: 302"}, {"AT+CNMI=2,1,0,1,0", "OK"}}},
 		{"a7670", [][2]string{{"AT+CNMI=2,1,0,2,0", "+CMS ERROR: 302"}, {"AT+CNMI=2,1,0,1,0", "OK"}}},
@@ -130,11 +132,11 @@ func TestProfilesRestartInTheirWays(t *testing.T) {
 		gone    bool   // leaves its port
 		busy    string // AT+CSCA? after it
 	}{
-		"sim7600": {"AT+CRESET", true, ""}, "sierra": {"AT!RESET", true, ""}, "telit": {"AT#REBOOT", true, ""}, "ublox": {"AT+CFUN=16", true, "+CME ERROR: 14"},
+		"sim7600": {"AT+CRESET", true, ""}, "sierra": {"AT!RESET", true, ""}, "mu736": {"AT+CFUN=16", true, ""}, "telit": {"AT#REBOOT", true, ""}, "ublox": {"AT+CFUN=16", true, "+CME ERROR: 14"},
 		"wavecom": {"AT+CFUN=1", false, "+CME ERROR: 515"}, "sim800": {"AT+CFUN=1,1", false, ""},
 	} {
 		t.Run(profile, func(t *testing.T) {
-			n := network(t, Options{Profile: profile, BootDelay: 2 * time.Millisecond})
+			n := network(t, Options{Profile: profile, BootDelay: 100 * time.Millisecond})
 			m := n.Modems()[0]
 			before, _ := os.Readlink(m.Path())
 			c := quiet(t, m)
