@@ -128,9 +128,9 @@ func (f *Finder) follow() {
 }
 
 // unsettled says whether a new device may be that of a configured link which
-// leads nowhere yet.
+// leads nowhere yet. It is not once udev is done with it.
 func (f *Finder) unsettled(k *known, now time.Time) bool {
-	return now.Sub(k.since) <= settleAfter*f.o.Every && f.astray
+	return f.astray && !(k.links && k.linked) && now.Sub(k.since) <= f.settleAfter()
 }
 
 // ask asks a device on its ports, best first, until one answers.

@@ -31,12 +31,17 @@ type Options struct {
 	Log   *slog.Logger  // nil for silence
 }
 
-// How many rounds udev is given for the links to a new port, and how many the
-// device of a new port may yet turn out to be the one that a configured link leads to.
+// How long what is new is looked at more closely, in rounds: so that udev's links
+// to its ports, which come 0.6 to 1.2 s after a plug, are noticed when they come.
 const (
-	linksAfter  = 5
-	settleAfter = 3
+	linksAfter = 5 // links are looked for
+	quickAfter = 2 // there are so many looks in a round:
+	quickLooks = 4
 )
+
+// settleAfter is how long the device of a new port without links may turn out to
+// be the one that a configured link leads to.
+func (f *Finder) settleAfter() time.Duration { return f.o.Every * 3 / 2 }
 
 // Finder keeps an eye on what is plugged in and knows which modem is which.
 // It asks a modem once per plug and remembers the answer until the modem
@@ -69,6 +74,7 @@ type known struct {
 	nodes []string  // what its nodes led to at the last look
 
 	steady        bool // all its ports were there at the last look already
+	links, linked bool // udev had made links to each port at the last look, and at the one before
 	asking, asked bool
 	err           error // why the last question was not answered
 	tries         int
@@ -145,7 +151,7 @@ func (f *Finder) Adoptable() []Found {
 func (f *Finder) Run(ctx context.Context) error {
 	var asks sync.WaitGroup
 	defer asks.Wait()
-	tick := time.NewTicker(f.o.Every)
+	tick := time.NewTimer(f.o.Every)
 	defer tick.Stop()
 	var seen string
 	var since time.Time
@@ -160,6 +166,9 @@ func (f *Finder) Run(ctx context.Context) error {
 		}
 		for _, k := range f.due(time.Now()) {
 			asks.Go(func() { f.ask(ctx, k) })
+		}
+		if tick.Reset(f.o.Every); time.Since(since) <= quickAfter*f.o.Every {
+			tick.Reset(f.o.Every / quickLooks)
 		}
 		select {
 		case <-ctx.Done():
@@ -210,7 +219,7 @@ func (f *Finder) look() {
 			different = true
 			f.log.Info("USB device appeared", "device", d.String(), "mode", d.Mode, "ports", len(d.Ports), "note", d.Words())
 		} else if !slices.EqualFunc(k.Ports, d.Ports, func(a, b Port) bool { return a.Name == b.Name && a.Role == b.Role }) || k.Off != d.Off {
-			different, k.steady, k.since = true, false, time.Now()
+			different, k.steady, k.links, k.since = true, false, false, time.Now()
 			if !k.asked {
 				k.tries, k.next = 0, time.Time{} // its ports come one by one
 			}
@@ -218,6 +227,7 @@ func (f *Finder) look() {
 			k.steady = true
 		}
 		k.Device = d
+		k.links, k.linked = len(d.Ports) > 0 && !slices.ContainsFunc(d.Ports, func(p Port) bool { return len(p.Links) == 0 }), k.links
 		fresh = append(fresh, k)
 	}
 	for _, k := range old {
