@@ -235,6 +235,7 @@ func (s *Server) routes() []route {
 		{post, "/v1/lines/:name/at", s.postCommand, "line.at", withKey},
 		{get, "/v1/lines/:name/trace", s.getTrace, "", withKey},
 		{post, "/v1/lines/:name/ussd", s.postUSSD, "line.ussd", withKey},
+		{get, "/v1/modems", s.listModems, "", withKey},
 		{get, "/v1/queue", s.getQueue, "", withKey},
 
 		{get, "/v1/sim/phones/:number", s.getPhone, "", withKey},

@@ -119,7 +119,7 @@ func TestPanicIsAnswered(t *testing.T) {
 
 func TestUnknownRoutesAndMethods(t *testing.T) {
 	b := start(t, newFake())
-	for _, path := range []string{"/", "/v1", "/v2/messages", "/v1/messages/", "/v1/leases", "/v1/extract", "/v1/modems", "/v1/admin/at", "/v1/admin/keys", "/v1/inbound/in_1/x", "/v1/lines/front/x"} {
+	for _, path := range []string{"/", "/v1", "/v2/messages", "/v1/messages/", "/v1/leases", "/v1/extract", "/v1/sticks", "/v1/admin/at", "/v1/admin/keys", "/v1/inbound/in_1/x", "/v1/lines/front/x"} {
 		if r := b.do("GET", path, ""); r.status != 404 || r.problem(t).Code != "not-found" {
 			t.Errorf("GET %s: %d %s", path, r.status, r.body)
 		}

@@ -216,6 +216,15 @@ func (f *fake) Lines(_ context.Context, r gateway.Request) ([]gateway.LineStatus
 	return []gateway.LineStatus{frontLine}, f.note("Lines", r)
 }
 
+func (f *fake) Modems(_ context.Context, r gateway.Request) ([]gateway.PluggedModem, error) {
+	return []gateway.PluggedModem{
+		{
+			Path: "1-1.2", ID: "12d1:1506", Model: "Huawei E3372", Mode: "modem", Port: "/dev/ttyUSB2", Line: "front", IMEI: "86…7", ICCID: "8944…1",
+		},
+		{Path: "1-1.3", ID: "12d1:1446", Mode: "storage", Problem: "in mass storage mode"},
+	}, f.note("Modems", r)
+}
+
 func (f *fake) Line(_ context.Context, r gateway.Request, name string) (gateway.LineStatus, error) {
 	return frontLine, f.note("Line", r, name)
 }

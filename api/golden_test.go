@@ -61,6 +61,7 @@ func TestBodies(t *testing.T) {
 		{golden: "", method: "DELETE", path: "/v1/inbound/in_1", status: 204},
 		{golden: "status", method: "GET", path: "/v1/status", status: 200},
 		{golden: "lines", method: "GET", path: "/v1/lines", status: 200},
+		{golden: "modems", method: "GET", path: "/v1/modems", status: 200},
 		{golden: "line", method: "GET", path: "/v1/lines/front", status: 200},
 		{golden: "line-paused", method: "POST", path: "/v1/lines/front/pause", status: 200},
 		{golden: "line", method: "POST", path: "/v1/lines/front/resume", status: 200},

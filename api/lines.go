@@ -20,6 +20,7 @@ type Lines interface {
 	ResumeLine(ctx context.Context, r gateway.Request, name string) (gateway.LineStatus, error)
 	ResetLine(ctx context.Context, r gateway.Request, name, step string) (gateway.LineStatus, error)
 	Queue(ctx context.Context, r gateway.Request) (gateway.QueueStatus, error)
+	Modems(ctx context.Context, r gateway.Request) ([]gateway.PluggedModem, error)
 }
 
 // line is a line on the wire.

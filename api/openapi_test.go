@@ -20,7 +20,7 @@ var wireTypes = map[string]any{
 	"Part": part{}, "HistoryEntry": history{}, "MessagePage": page[message]{},
 	"NewOTP": newOTP{}, "Try": try{}, "NumberTry": numberTry{}, "Verdict": verdict{}, "OTP": otp{}, "Delivery": delivery{},
 	"Inbound": inbound{}, "InboundPage": page[inbound]{}, "Cursor": cursor{},
-	"Line": line{}, "Identity": identity{}, "Storage": storage{}, "Counters": counters{}, "LineLimits": limits{}, "LinePage": page[line]{},
+	"Line": line{}, "Identity": identity{}, "Storage": storage{}, "Counters": counters{}, "LineLimits": limits{}, "LinePage": page[line]{}, "Modem": modem{}, "ModemPage": page[modem]{},
 	"Recovery": recovery{}, "Incident": incident{}, "Call": ring{}, "ResetLine": resetLine{},
 	"Credit": credit{}, "ATCommand": atCommand{}, "ATAnswer": atAnswer{}, "TraceLine": traceLine{}, "TracePage": page[traceLine]{},
 	"USSDStep": ussdStep{}, "USSDAnswer": ussdAnswer{},

@@ -131,6 +131,7 @@ type Options struct {
 	Routes  []Route
 	Costs   []Cost
 	Adopt   func(name, iccid string) LineOptions // a line of an adopted SIM; nil: none is adopted
+	Plugged func() []PluggedModem                // what is on USB; nil: nobody looks
 	Unused  func() []string                      // why what is plugged in is no line; may be nil
 
 	Version string

@@ -121,6 +121,7 @@ var accessRules = map[string]rule{
 	"GET /metrics":                {want: withScope("status", fine)},
 	"GET /v1/status":              {want: withScope("status", fine)},
 	"GET /v1/lines":               {want: withScope("status", fine)},
+	"GET /v1/modems":              {want: withScope("status", fine)},
 	"GET /v1/lines/{name}":        {path: "/v1/lines/modem1", want: withScope("status", fine)},
 	"GET /v1/queue":               {want: withScope("status", fine)},
 	"POST /v1/lines/{name}/pause": {path: "/v1/lines/modem1/pause", want: withScope("admin", fine)},

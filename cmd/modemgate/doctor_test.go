@@ -219,7 +219,7 @@ func TestModems(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	f := newFake(t, answers{"GET /v1/lines": {`{"items":[{"name":"modem0","state":"up","simulated":true,"port":"/dev/pts/9","identity":{"imei":"869999000000017"},"storage":[],"counters":{}}],"next_cursor":null}`}})
+	f := newFake(t, answers{"GET /v1/lines": {`{"items":[{"name":"modem0","state":"up","simulated":true,"port":"/dev/pts/9","identity":{"imei":"869999000000017"},"storage":[],"counters":{}}],"next_cursor":null}`}, "GET /v1/modems": {`{"items":[],"next_cursor":null}`}})
 	r := modemgate(t, f.env(), "", "modems", "--json")
 	if r.code != exitOK || !strings.Contains(r.out, `"line": "modem0"`) || !strings.Contains(r.out, `"imei": "869999000000017"`) {
 		t.Errorf("exit %d, out %s, err %s", r.code, r.out, r.err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,6 +87,22 @@ func (a *app) adoptedLine(name, iccid string) gateway.LineOptions {
 func (a *app) ask(ctx context.Context, port string, careful bool) (usb.Identity, error) {
 	id, err := driver.Identify(ctx, driver.Options{Port: port, LockDir: lockDir, Log: a.log.With("part", "usb")}, careful)
 	return usbIdentity(id), err
+}
+
+// plugged says what is on USB and what is known of it.
+func (a *app) plugged() (all []gateway.PluggedModem) {
+	devices, _ := a.finder.Devices() // what was there at the last good look
+	for _, d := range devices {
+		m := gateway.PluggedModem{
+			Path: d.Path, ID: d.ID(), Model: cmp.Or(d.Model, d.Identity.Model), Mode: string(d.Mode), Port: d.Answers, Line: d.Line,
+			IMEI: d.Identity.IMEI, ICCID: d.Identity.ICCID, Problem: d.Words(),
+		}
+		if m.Problem == "" && d.Err != nil {
+			m.Problem = d.Err.Error()
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 func usbIdentity(id driver.Identity) usb.Identity {

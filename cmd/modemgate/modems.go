@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,10 +23,11 @@ var modemsCommand = command{
   modemgate modems --json
 
 It reads what the kernel says and opens no port to list it. What a modem says
-of itself comes from the daemon; without one, modems whose port nobody holds
-are asked: AT on ports that are not known to take commands, and nothing more
-where no answer comes. That enters no PIN and sets nothing but the form of
-answers (ATE0V1, AT+CMEE=1), which is gone with the power.`,
+of itself comes from the daemon; those that it had no reason to ask, or all
+where none runs, are asked here, if nobody holds their port: with AT alone on
+ports that are not known to take commands, until one answers. That enters no
+PIN and sets nothing but the form of answers (ATE0V1, AT+CMEE=1), which is gone
+with the power.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, modems(ctx, s, args)) },
 }
 
@@ -78,7 +80,16 @@ func modems(ctx context.Context, s system, args []string) error {
 		if _, err := c.do(ctx, call{method: http.MethodGet, path: "/v1/lines"}, &page); err != nil {
 			return err
 		}
-		all = withLines(all, page.Items)
+		var seen struct{ Items []modemJSON }
+		if _, err := c.do(ctx, call{method: http.MethodGet, path: "/v1/modems"}, &seen); err != nil {
+			return err
+		}
+		all = withLines(withSeen(all, seen.Items), page.Items)
+		for i := range all {
+			if m := &all[i]; m.Line == "" && m.IMEI == "" { // nobody has had a reason to ask it
+				askModem(ctx, m)
+			}
+		}
 	case absent(why):
 		for i := range all {
 			askModem(ctx, &all[i])
@@ -124,23 +135,38 @@ func plugged(tree usb.Tree) ([]modemJSON, error) {
 	return out, err
 }
 
+// withSeen adds what the daemon knows of the same devices.
+func withSeen(all, seen []modemJSON) []modemJSON {
+	for i := range all {
+		m := &all[i]
+		for _, s := range seen {
+			if s.Path == m.Path && s.ID == m.ID {
+				m.Line, m.Port, m.IMEI, m.ICCID = s.Line, cmp.Or(s.Port, m.Port), s.IMEI, s.ICCID
+				m.Model, m.Problem = cmp.Or(m.Model, s.Model), cmp.Or(m.Problem, s.Problem)
+			}
+		}
+	}
+	return all
+}
+
 // withLines adds what the daemon knows, and its lines that are on no USB.
 func withLines(all []modemJSON, lines []lineJSON) []modemJSON {
 	for _, l := range lines {
-		m := modemAt(all, l.Port)
-		if m == nil {
+		m, port := modemAt(all, l.Port)
+		if m == nil || m.Line != "" && m.Line != l.Name { // the line was there once
 			all = append(all, modemJSON{Mode: "line", Port: l.Port, Ports: []portJSON{}})
 			m = &all[len(all)-1]
 			if l.Simulated {
 				m.Mode = "simulated"
 			}
 		}
-		m.Line, m.State, m.IMEI, m.ICCID, m.Operator, m.Signal = l.Name, l.State, l.Identity.IMEI, l.Identity.ICCID, l.Operator, l.SignalDBM
+		m.Line, m.State, m.Operator, m.Signal = l.Name, l.State, l.Operator, l.SignalDBM
+		m.IMEI, m.ICCID = cmp.Or(l.Identity.IMEI, m.IMEI), cmp.Or(l.Identity.ICCID, m.ICCID)
 		if m.Model == "" {
 			m.Model = l.Identity.Model
 		}
 		if l.Port != "" && m.Path != "" {
-			m.Port = real(l.Port)
+			m.Port = port
 		}
 	}
 	return all
@@ -154,18 +180,19 @@ func real(port string) string {
 	return port
 }
 
-func modemAt(all []modemJSON, port string) *modemJSON {
+// modemAt is what has a port, and the port's own name; nil for nothing.
+func modemAt(all []modemJSON, port string) (m *modemJSON, node string) {
 	if port == "" {
-		return nil
+		return nil, ""
 	}
 	for i := range all {
 		for _, p := range all[i].Ports {
-			if p.Port == real(port) {
-				return &all[i]
+			if real(p.Port) == real(port) {
+				return &all[i], p.Port
 			}
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // askModem asks a modem that nobody holds who it is.

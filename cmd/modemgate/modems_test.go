@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/driver/usb/usbtest"
 )
@@ -63,4 +65,40 @@ func TestPortsAreTappedBeforeTheyAreSpokenTo(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	r.tapped()
+}
+
+// TestModemsTellsOfThoseThatAreNoLine: their IMEI is what a line is made from.
+func TestModemsTellsOfThoseThatAreNoLine(t *testing.T) {
+	r := newUSBRig(t, 3, "  auto: false\n  list: [{name: front, imei: IMEI0}]\n")
+	r.plug(1, "1-2")
+	cfg, _, err := configs.Load(r.file, []string{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := socketClient(cfg, filepath.Join(cfg.DataDir, socketName))
+	second, third := r.net.Modems()[1], r.net.Modems()[2]
+	var got struct{ Items []modemJSON }
+	waitUntil(t, "the daemon has asked the second while it looked for the first", func() bool {
+		if _, err := c.do(t.Context(), call{method: http.MethodGet, path: "/v1/modems"}, &got); err != nil {
+			t.Fatal(err)
+		}
+		return len(got.Items) == 1 && got.Items[0].IMEI == second.IMEI() && got.Items[0].ICCID == second.ICCID()
+	})
+	r.plug(0, "1-1")
+	r.in("front", "up", "")
+	r.plug(2, "1-3") // of no interest to the daemon
+	want := []modemJSON{
+		{Path: "1-1", Line: "front", State: "up", IMEI: r.net.Modems()[0].IMEI()}, {Path: "1-2", IMEI: second.IMEI()}, {Path: "1-3", IMEI: third.IMEI()},
+	}
+	code, out := r.run("modems", "--json")
+	got.Items = nil
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitOK || len(got.Items) != len(want) {
+		t.Fatalf("exit %d, %v: %s", code, err, out)
+	}
+	for i, w := range want {
+		if m := got.Items[i]; m.Path != w.Path || m.Line != w.Line || m.State != w.State || m.IMEI != w.IMEI || m.Problem != "" {
+			t.Errorf("modem %d is %+v, want %+v", i, m, w)
+		}
+	}
+	r.stop()
 }

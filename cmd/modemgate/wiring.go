@@ -114,6 +114,9 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 	o.Store, o.Secrets, o.Bus, o.Lines = st, secrets, a.bus, lines
 	o.Phones = phones
 	o.Recovery = a.recoveryOptions()
+	if a.finder != nil {
+		o.Plugged = a.plugged
+	}
 	if a.finder != nil && cfg.Modems.Adopt() {
 		o.Adopt, o.Unused = a.adoptedLine, a.finder.Words
 	}
