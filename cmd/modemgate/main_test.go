@@ -22,9 +22,6 @@ func TestMain(m *testing.M) {
 	os.Setenv("TZ", "UTC") // golden files hold times; nobody has asked for the zone yet
 	// What is plugged into this machine is nobody's to talk to.
 	usbEvery = 50 * time.Millisecond
-	if pace, err := time.ParseDuration(os.Getenv("TEST_USB_EVERY")); err == nil {
-		usbEvery = pace // 0 is the product's
-	}
 	usbTree = usb.Tree{Sys: cmp.Or(os.Getenv("TEST_USB_SYS"), "/nowhere"), Dev: cmp.Or(os.Getenv("TEST_USB_DEV"), "/nowhere")}
 	if filepath.Base(os.Args[0]) != "modemgate" {
 		flag.Parse()
