@@ -35,6 +35,7 @@ type claim struct {
 	m    *store.Message
 	part int // 1-based
 	text string
+	more bool // something else follows at once
 }
 
 // serve claims, sends and receives until the modem goes or ctx ends.
@@ -258,6 +259,21 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 	}
 }
 
+// follows says whether this line has something to send right after a claim: the
+// radio link is then kept (AT+CMMS, 3GPP TS 27.005 §3.5.6). Should another line be
+// quicker, the modem closes the link by itself after 1 to 5 s.
+func (l *line) follows(tx store.Tx, m *store.Message, part int, now time.Time) (bool, error) {
+	if part < len(m.Parts) {
+		return true, nil
+	}
+	if l.alone {
+		return false, nil
+	}
+	left, _ := l.left(now)
+	_, ok, err := tx.NextQueued(l.routes(), now, left...)
+	return ok, err
+}
+
 // stranded ends a long message whose rest cannot follow: the SIM that sent
 // its first parts is gone.
 func (l *line) stranded(tx store.Tx, m *store.Message) error {
@@ -300,9 +316,13 @@ func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, tim
 	if err := l.charge(tx, m.To, now); err != nil {
 		return nil, time.Time{}, err
 	}
+	more, err := l.follows(tx, m, part, now)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	l.busy.Store(true)
 	l.claims.Add(1)
-	return &claim{m: m, part: part, text: text}, time.Time{}, nil
+	return &claim{m: m, part: part, text: text, more: more}, time.Time{}, nil
 }
 
 // send hands one part to the modem.
@@ -329,12 +349,13 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 	l.submitted.Store(true)
 	defer func() {
 		l.ladder.answer = time.Time{}
+		l.alone = l.alone || c.more && c.part == len(c.m.Parts) && neverPrompted(err)
 		if se := (*driver.SendError)(nil); errors.As(err, &se) && se.Fate == driver.Unknown && se.Code == "gone" {
 			l.ladder.answer = began.Add(time.Duration(prompted.Load()) + l.answerTime())
 		}
 	}()
 	mr, err = m.Send(ctx, driver.Submission{
-		TPDU: enc.Parts[c.part-1], More: c.part < len(c.m.Parts),
+		TPDU: enc.Parts[c.part-1], More: c.more,
 		AtPrompt: func() error {
 			prompted.Store(int64(time.Since(began)))
 			switch {
@@ -350,4 +371,11 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 		l.g.metrics.submitted(l.o.Name, time.Since(began))
 	}
 	return mr, err
+}
+
+// neverPrompted says whether the modem was lost before it asked for the text. If
+// it was AT+CMMS that it did not take, the line had better do without.
+func neverPrompted(err error) bool {
+	var se *driver.SendError
+	return errors.As(err, &se) && se.Fate == driver.NotSent && (se.Code == "gone" || se.Code == "timeout" || se.Code == "prompt")
 }

@@ -36,6 +36,7 @@ type line struct {
 	greeted bool           // that it is up was told in this session
 	told    bool           // it was woken and has not looked at the queue since
 	current *store.Message // long message with parts still to send
+	alone   bool           // single messages are sent without AT+CMMS: the modem was lost at it once
 	ladder  ladder
 	waiting *time.Timer // for another reading of the SIM, since the store took nothing
 
