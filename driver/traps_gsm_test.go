@@ -78,8 +78,12 @@ func TestTrapG7MessagesAreStoredNotRouted(t *testing.T) {
 		}
 	}
 	p := newPeer(t)
-	p.open()
+	m := p.open()
 	p.send("\r\n+CMT: ,9\r\n0791999000000000040A\r\n")
+	soon(t, m.Signals(), "the message")
+	if _, err := m.List(context.Background()); err != nil { // what came before is written by now
+		t.Fatal(err)
+	}
 	if commands, _ := p.seen(); slices.Contains(commands, "AT+CNMA") || slices.Contains(commands, "AT+CSMS=1") {
 		t.Errorf("commands %q", commands)
 	}

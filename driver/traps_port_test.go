@@ -81,7 +81,7 @@ func TestTrapP2WriteAfterCloseHitsNoFile(t *testing.T) {
 	if err := port.Close(); err != nil {
 		t.Fatal(err)
 	}
-	files := reuseDescriptors(t, port.fd)
+	files, _ := reuseDescriptors(t, port.fd)
 	if _, err := port.Write([]byte("AT+CMGS=20\r")); !errors.Is(err, errPortClosed) {
 		t.Errorf("write after close: %v", err)
 	}
@@ -92,6 +92,7 @@ func TestTrapP2WriteAfterCloseHitsNoFile(t *testing.T) {
 }
 
 func TestTrapP2WriteWhileClosingHitsNoFile(t *testing.T) {
+	again := 0
 	for range 50 {
 		p := newPeer(t)
 		port := openedPort(t, p)
@@ -109,16 +110,22 @@ func TestTrapP2WriteWhileClosingHitsNoFile(t *testing.T) {
 		if err := port.Close(); err != nil {
 			t.Error(err)
 		}
-		files := reuseDescriptors(t, port.fd)
+		files, reused := reuseDescriptors(t, port.fd)
 		writers.Wait()
 		mustBeEmpty(t, files)
+		if reused {
+			again++
+		}
+	}
+	if again == 0 {
+		t.Error("no descriptor was used again: nothing was tried")
 	}
 }
 
-// reuseDescriptors opens files until one has got the number.
-func reuseDescriptors(t *testing.T, fd int) []*os.File {
+// reuseDescriptors opens files until one has got the number, unless another
+// test has it.
+func reuseDescriptors(t *testing.T, fd int) (files []*os.File, reused bool) {
 	t.Helper()
-	var files []*os.File
 	for range 200 {
 		f, err := os.Create(filepath.Join(t.TempDir(), "file"))
 		if err != nil {
@@ -127,11 +134,10 @@ func reuseDescriptors(t *testing.T, fd int) []*os.File {
 		t.Cleanup(func() { f.Close() })
 		files = append(files, f)
 		if int(f.Fd()) == fd {
-			return files
+			return files, true
 		}
 	}
-	t.Logf("descriptor %d was not reused", fd)
-	return files
+	return files, false
 }
 
 func mustBeEmpty(t *testing.T, files []*os.File) {

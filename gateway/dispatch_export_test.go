@@ -2,6 +2,12 @@ package gateway
 
 import "time"
 
+// AgeSweeper lets the sweeper look as if it had not gone round for d longer.
+func (g *Gateway) AgeSweeper(d time.Duration) { g.sweeper.at.Add(-int64(d)) }
+
+// AgeLine does so to the loop of a line.
+func (g *Gateway) AgeLine(name string, d time.Duration) { g.lineNamed(name).heart.at.Add(-int64(d)) }
+
 // LineSilence is how long the loop of a line has not gone round.
 func (g *Gateway) LineSilence(name string) time.Duration { return g.lineNamed(name).heart.silence() }
 
