@@ -74,6 +74,9 @@ func MaskCommand(cmd string) string { return mask("AT" + withoutAT(cmd)) }
 // commands, short numbers, storage names. Numbers of four digits and more,
 // quoted text and free text are replaced.
 func mask(line string) string {
+	if unmasked {
+		return line
+	}
 	body := strings.TrimSuffix(line, "\x1a")
 	if _, ok := final(body); ok && len(body) < 20 || body == prompt || body == "<ESC>" {
 		return body

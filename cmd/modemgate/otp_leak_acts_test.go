@@ -175,6 +175,7 @@ func (w *witness) inboundTexts(send func(number, text string)) {
 	w.must("two texts are in", func() bool { return w.get("/v1/inbound?from="+n, &page) && len(page.Items) == 2 })
 	w.ask("GET", "/v1/inbound/"+page.Items[0].ID, "").wants(w.T, 200)
 	w.ask("DELETE", "/v1/inbound/"+page.Items[1].ID, "").wants(w.T, 204)
+	w.traces()
 }
 
 // house does what the operator does: keys, backup, explain, a kill, a stop,
@@ -217,5 +218,6 @@ func (w *witness) house() {
 	cli("erase", n)
 	cli("key", "revoke", "shop")
 	w.events()
+	w.command("doctor")
 	w.quit()
 }

@@ -143,6 +143,13 @@ func (w *witness) judge() {
 			w.Errorf("answer %d to %s: %s in %s", a.status, a.what, hit, a.body)
 		}
 	}
+	if len(w.dialogue) == 0 {
+		w.Error("no dialogue with a modem was looked at")
+	}
+	secrets, numbers := w.overheard()
+	for _, hit := range append(secrets, numbers...) {
+		w.Errorf("dialogue: %s", hit)
+	}
 	w.disk()
 }
 

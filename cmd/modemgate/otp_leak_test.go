@@ -24,12 +24,14 @@ import (
 type witness struct {
 	*rig
 	logFile string
+	env     []string                     // of the daemon, with that of the test
 	texts   func(number string) []string // what a phone has
 
 	mu       sync.Mutex
 	secret   map[string]string // what must not be seen, and what it is
 	number   map[string]bool   // must not be in logs
 	bodies   []answer
+	dialogue []answer            // with the modems
 	payloads map[string][]byte   // by subject and sequence
 	needles  map[string][][]byte // the forms of each secret
 }
@@ -98,7 +100,7 @@ func (w *witness) up() {
 		os.Remove(filepath.Join(w.data, name))
 	}
 	d := &daemon{cmd: exec.Command(w.binary, "serve", "--config", w.config), ready: make(chan struct{}), done: make(chan struct{})}
-	d.cmd.Env = append(os.Environ(), "MODEMGATE_GRACE="+graceForTests)
+	d.cmd.Env = append(append(os.Environ(), "MODEMGATE_GRACE="+graceForTests), w.env...)
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	if err := d.cmd.Start(); err != nil {
@@ -165,6 +167,24 @@ func (a answer) member(name string) string {
 
 // codeInText finds the code of an OTP, or what the tests make look like one.
 var codeInText = regexp.MustCompile(`\b[0-9]{10}\b`)
+
+// onPhones are the texts that a phone of the simulated network has.
+func (w *witness) onPhones(number string) (list []string) {
+	for _, text := range w.net.Phone(number).Received() {
+		list = append(list, text.Text)
+	}
+	return list
+}
+
+// logged is the log up to now.
+func (w *witness) logged() string {
+	w.Helper()
+	log, err := os.ReadFile(w.logFile)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(log)
+}
 
 // code waits for the n-th text of a phone, hides it, and gives its code.
 func (w *witness) code(number string, n int) string {
@@ -241,16 +261,13 @@ func TestS21NothingLeaks(t *testing.T) {
 	t.Run("modems", func(t *testing.T) {
 		t.Parallel()
 		w := newWitness(t, "")
-		w.texts = func(number string) (list []string) {
-			for _, text := range w.net.Phone(number).Received() {
-				list = append(list, text.Text)
-			}
-			return list
-		}
+		w.texts = w.onPhones
 		w.up()
 		w.clients()
+		w.operator()
 		w.intruders()
 		w.failures()
+		w.traces()
 		w.inboundTexts(func(number, text string) {
 			if err := w.net.Phone(number).Send(w.net.Modems()[1].Number(), text); err != nil {
 				w.Fatal(err)
@@ -275,6 +292,7 @@ func TestS21NothingLeaks(t *testing.T) {
 		}
 		w.up()
 		w.clients()
+		w.operator()
 		w.intruders()
 		w.inboundTexts(func(number, text string) {
 			w.ask("POST", "/v1/sim/phones/"+number+"/send", fmt.Sprintf(`{"text":%q,"line":"modem1"}`, text)).wants(t, 202)
