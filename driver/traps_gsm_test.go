@@ -130,11 +130,7 @@ func TestTrapsOfLibraryPartsLeftAlone(t *testing.T) {
 		"SetReadTimeout", "InitialStatusBits", "GetPortsList", "AddIndication", "CancelIndication", "WithIndication",
 		"Collector", "NewCollector", "StartMessageRx", "SendShortMessage", "SendLongMessage",
 	}
-	files, err := fs.Glob(os.DirFS("."), "*.go")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("%d files, %v", len(files), err)
-	}
-	for _, name := range files {
+	for _, name := range sources(t) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -156,6 +152,19 @@ func TestTrapsOfLibraryPartsLeftAlone(t *testing.T) {
 	}
 }
 
+// sources are the Go files here and in usb, which finds the ports.
+func sources(t *testing.T) (files []string) {
+	t.Helper()
+	for _, pattern := range []string{"*.go", "usb/*.go"} {
+		some, err := fs.Glob(os.DirFS("."), pattern)
+		if err != nil || len(some) < 5 {
+			t.Fatalf("%s: %d files, %v", pattern, len(some), err)
+		}
+		files = append(files, some...)
+	}
+	return files
+}
+
 // TestTrapTableNamesRealTests holds that every test named in TRAPS.md exists
 // and every trap has a row.
 func TestTrapTableNamesRealTests(t *testing.T) {
@@ -164,9 +173,11 @@ func TestTrapTableNamesRealTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := make(map[string]bool)
-	files, _ := fs.Glob(os.DirFS("."), "*_test.go")
 	decl := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	for _, name := range files {
+	for _, name := range sources(t) {
+		if !strings.HasSuffix(name, "_test.go") {
+			continue
+		}
 		src, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

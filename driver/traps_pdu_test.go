@@ -121,6 +121,21 @@ func TestTrapS6_NoNationalTables(t *testing.T) {
 	}
 }
 
+func TestTrapS6_NationalTablesKeepTheHeader(t *testing.T) {
+	for coding, want := range map[string]string{"gsm7:-/tr": "08240101000309", "gsm7:tr/-": "08250101000309", "gsm7:tr/tr": "0B250101240101000309"} {
+		e := mustEncode(t, Text{To: "1", Body: strings.Repeat("ğ", 200), Coding: coding, Ref: 9})
+		if len(e.Parts) < 2 {
+			t.Fatalf("%s: %d parts", coding, len(e.Parts))
+		}
+		for i, part := range e.Parts {
+			d := Decode(received(t, part), -1)
+			if got := hexOf(part[8 : 8+len(want)/2]); part[0]&0x40 == 0 || got != want || d.Concat == nil || d.Concat.Seq != i+1 || strings.Trim(d.Text, "ğ") != "" {
+				t.Errorf("%s, part %d: header starts %s, want %s; read as %+v %q", coding, i+1, got, want, d.Concat, d.Text)
+			}
+		}
+	}
+}
+
 func TestTrapS7_ControlCharacters(t *testing.T) {
 	for body, want := range map[string]error{
 		"":             ErrEmptyText,
@@ -149,6 +164,13 @@ func TestTrapS8_Portuguese(t *testing.T) {
 	d := Decode(deliver("44", testOA, "00", "00", testSCTS, withHeader(t, "03240103", "029B0F")), -1)
 	if d.Text != "Ê" {
 		t.Errorf("single shift 0x1F is %q", d.Text)
+	}
+	e := mustEncode(t, Text{To: "1", Body: "Ê", Coding: "gsm7:-/pt"})
+	if e.Coding != "gsm7:-/pt" {
+		t.Fatalf("coded as %s", e.Coding)
+	}
+	if d := Decode(received(t, e.Parts[0]), -1); d.Text != "Ê" || !strings.HasSuffix(hexOf(e.Parts[0]), "03240103D87C00") { // 0x1B 0x1F after 3 fill bits
+		t.Errorf("sent as %X, read as %q", e.Parts[0], d.Text)
 	}
 }
 
