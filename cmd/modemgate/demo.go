@@ -34,7 +34,7 @@ func demo(ctx context.Context, s system, args []string) int {
 	if err := f.Parse(args); err != nil || f.NArg() > 0 {
 		return s.fail(exitUsage, "demo: the only flag is --once")
 	}
-	dir, err := os.MkdirTemp("", "modemgate-demo-")
+	dir, err := s.temporary.make("modemgate-demo-")
 	if err != nil {
 		return s.fail(exitFailed, "demo: %v", err)
 	}

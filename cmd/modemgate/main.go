@@ -27,8 +27,12 @@ func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go obey(signals, cancel, os.Stderr, os.Exit)
-	os.Exit(run(ctx, system{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}, os.Args[1:]))
+	temporary := new(tempDirs)
+	go obey(signals, cancel, os.Stderr, func(code int) {
+		temporary.removeAll()
+		os.Exit(code)
+	})
+	os.Exit(run(ctx, system{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ(), temporary: temporary}, os.Args[1:]))
 }
 
 // obey stops the program in order at the first signal, at once at the second.
@@ -46,6 +50,8 @@ type system struct {
 	out, err io.Writer
 	env      []string
 	usage    string // line of the command that runs
+
+	temporary *tempDirs // nil: nobody ends the command at once
 }
 
 // getenv reads one variable.

@@ -226,12 +226,29 @@ func (t *story) receive(ctx context.Context) error {
 		return fmt.Errorf("no inbound SMS on NATS: %w", err)
 	}
 	heard := time.Now()
+	if err := emptied(ctx, modem); err != nil {
+		return err
+	}
+	deleted := time.Now()
 	t.say("   %s", msg.Subject)
 	t.say("   %s", shorten(string(msg.Data), 220))
 	t.title("Figures of this run")
 	t.say("   POST to stored answer                %8s", ms(t.answered.Sub(t.posted)))
 	t.say("   POST to the SMS on the phone         %8s, of which the simulated radio takes %s", ms(t.onPhone.Sub(t.posted)), ms(demoRadio))
-	t.say("   SMS sent to the modem to subscriber  %8s, stored on the disk and deleted from the SIM", ms(heard.Sub(sent)))
+	t.say("   SMS sent to the modem to subscriber  %8s, after it was stored on the disk", ms(heard.Sub(sent)))
+	t.say("   SMS sent to the modem to empty SIM   %8s: it is deleted only when it is stored", ms(deleted.Sub(sent)))
+	return nil
+}
+
+// emptied waits until the memories of a modem hold nothing.
+func emptied(ctx context.Context, m *sim.Modem) error {
+	for len(m.Stored()) > 0 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the SMS is still in the memory of modem %s", m.Name())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
 	return nil
 }
 
