@@ -36,6 +36,7 @@ type claim struct {
 	part int // 1-based
 	text string
 	more bool // something else follows at once
+	open bool // without validity period
 }
 
 // serve claims, sends and receives until the modem goes or ctx ends.
@@ -320,9 +321,13 @@ func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, tim
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	open, err := refusedValidity(tx, m)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	l.busy.Store(true)
 	l.claims.Add(1)
-	return &claim{m: m, part: part, text: text, more: more}, time.Time{}, nil
+	return &claim{m: m, part: part, text: text, more: more, open: open}, time.Time{}, nil
 }
 
 // send hands one part to the modem.
@@ -331,8 +336,12 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 	if left <= 0 {
 		return 0, &driver.SendError{Fate: driver.NotSent, Code: "expired", Err: errExpired}
 	}
+	validity := left
+	if c.open {
+		validity = 0
+	}
 	enc, err := driver.Encode(driver.Text{
-		To: c.m.To, Body: c.text, Ref: c.m.Reference, Wide: c.m.Wide, Report: c.m.Report, Validity: left, MaxParts: len(c.m.Parts),
+		To: c.m.To, Body: c.text, Ref: c.m.Reference, Wide: c.m.Wide, Report: c.m.Report, Validity: validity, MaxParts: len(c.m.Parts),
 		National: l.g.o.National, Coding: c.m.Encoding,
 	})
 	if err != nil || c.part < 1 || c.part > len(enc.Parts) {

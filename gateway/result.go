@@ -109,7 +109,7 @@ func (l *line) settle(tx store.Tx, c *claim, mr int, sendErr error) (fate string
 		l.unanswered.Store(true)
 		return "unknown", l.g.unknown(tx, m, se.Code, evidenceWait)
 	case driver.Refused:
-		return "failed", l.refused(tx, m, c.part, se)
+		return l.refused(tx, m, c.part, se, now)
 	}
 	return l.notSent(tx, m, c.part, se, now)
 }
@@ -145,15 +145,6 @@ func (l *line) accepted(tx store.Tx, m *store.Message, part, mr int, now time.Ti
 		}
 	}
 	return l.g.earlyReports(tx, m.To, l.sim(), mr)
-}
-
-// refused ends a message that the network will never take.
-func (l *line) refused(tx store.Tx, m *store.Message, part int, se *driver.SendError) error {
-	if _, err := tx.ChangePart(m.ID, part, []State{store.Sending}, store.PartChange{State: ptr(store.Failed), Error: &se.Code}); err != nil {
-		return err
-	}
-	_, err := l.g.end(tx, m, []State{store.Sending}, store.Failed, se.Code, "refused: another try would be refused too")
-	return err
 }
 
 // notSent gives the part back, and ends the message if no try is left.

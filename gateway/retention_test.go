@@ -32,7 +32,7 @@ func (r *rig) held(text string) gateway.MessageView {
 }
 
 func TestHeldUnknownOutlivesMessagesKeep(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newHastyRig(t, nil, nil)
 	m := r.held("is it out?")
 	r.pass(25 * time.Hour) // messages.keep and a while
 	r.tidy()
@@ -50,7 +50,7 @@ func TestHeldUnknownOutlivesMessagesKeep(t *testing.T) {
 }
 
 func TestRestoredUnknownCodeIsForgotten(t *testing.T) {
-	r := newRig(t, func(o *gateway.Options) { o.OTP.OnUnknown = "hold" }, nil)
+	r := newHastyRig(t, func(o *gateway.Options) { o.OTP.OnUnknown = "hold" }, nil)
 	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultNoReport})
 	silence(r.net.Modems()[0])
 	o, _, err := r.g.CreateOTP(t.Context(), app, gateway.NewOTP{To: alice})
