@@ -24,3 +24,9 @@ func (g *Gateway) Now() time.Time { return g.clock.now() }
 
 // Tidy purges what is past its retention.
 func (g *Gateway) Tidy(ctx context.Context) error { return g.tidy(ctx) }
+
+// Overdue ends what has passed its time.
+func (g *Gateway) Overdue(ctx context.Context) error { return g.overdue(ctx) }
+
+// IdempotencyName is under what the store keeps the key of a request.
+func (g *Gateway) IdempotencyName(r Request) string { return g.idempotencyID(r) }

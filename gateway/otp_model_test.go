@@ -54,6 +54,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	r := stillRig(t, func(o *gateway.Options) {
 		o.OTP.PerHour, o.OTP.PerDay, o.OTP.MaxSends, o.OTP.MaxAttempts = modelHour, modelDay, modelSends, modelTry
 		o.OTP.TTL, o.OTP.ResendAfter = modelTTL, modelResend
+		o.Keep = 10_000 * time.Hour // longer than a walk
 	}, nil)
 	m := &model{
 		rig: r, rnd: rand.New(rand.NewPCG(seed, 1)), numbers: map[string]*modelNumber{},

@@ -39,15 +39,17 @@ func (g *Gateway) sweep(ctx context.Context) error {
 	}
 }
 
-// keepTidy purges what is past its retention, now and then.
+// keepTidy purges what is past its retention: soon after the start, for who
+// is started often, and then now and then.
 func (g *Gateway) keepTidy(ctx context.Context) error {
-	tick := time.NewTicker(tidyEvery)
-	defer tick.Stop()
+	due := time.NewTimer(g.o.Sweep)
+	defer due.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-due.C:
+			due.Reset(tidyEvery)
 		}
 		if err := g.tidy(ctx); err != nil && ctx.Err() == nil {
 			g.log.Warn("cannot purge what is past its retention", "err", err)
