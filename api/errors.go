@@ -65,6 +65,7 @@ var kinds = map[gateway.Code]struct {
 	gateway.NumberLocked:          {http.StatusTooManyRequests, "The number is locked"},
 	gateway.NoLine:                {http.StatusServiceUnavailable, "No line can send this"},
 	gateway.ClockNotSet:           {http.StatusServiceUnavailable, "The clock is not set"},
+	gateway.NoEntropy:             {http.StatusServiceUnavailable, "No code could be made"},
 	gateway.ModemTimeout:          {http.StatusGatewayTimeout, "The modem gave no answer in time"},
 	gateway.StorageFull:           {http.StatusInsufficientStorage, "The disk is full"},
 	gateway.Internal:              {http.StatusInternalServerError, "Something went wrong inside"},

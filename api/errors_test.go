@@ -18,7 +18,7 @@ var statuses = map[gateway.Code]int{
 	"invalid-request": 400, "unauthenticated": 401, "scope-missing": 403, "destination-blocked": 403, "not-found": 404,
 	"idempotency-in-progress": 409, "not-cancelable": 409, "otp-ended": 410, "number-invalid": 422, "text-too-long": 422,
 	"no-such-line": 422, "idempotency-key-reused": 422, "limit-exceeded": 429, "number-locked": 429, "no-line": 503,
-	"clock-not-set": 503, "line-busy": 409, "modem-timeout": 504, "storage-full": 507, "internal": 500,
+	"clock-not-set": 503, "no-entropy": 503, "line-busy": 409, "modem-timeout": 504, "storage-full": 507, "internal": 500,
 }
 
 func TestEachCodeHasItsProblem(t *testing.T) {

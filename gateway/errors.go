@@ -28,6 +28,7 @@ const (
 	NumberLocked          Code = "number-locked"           // 429
 	NoLine                Code = "no-line"                 // 503
 	ClockNotSet           Code = "clock-not-set"           // 503
+	NoEntropy             Code = "no-entropy"              // 503
 	ModemTimeout          Code = "modem-timeout"           // 504
 	StorageFull           Code = "storage-full"            // 507
 	Internal              Code = "internal"                // 500

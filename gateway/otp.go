@@ -31,10 +31,10 @@ func newCode(random io.Reader, digits int) (string, error) {
 	buf := make([]byte, 16)
 	for refills := 0; len(out) < digits; refills++ {
 		if refills > 100 {
-			return "", errors.New("the random source gives no usable octets")
+			return "", noEntropy(errors.New("the random source gives no usable octets"))
 		}
 		if _, err := io.ReadFull(random, buf); err != nil {
-			return "", fmt.Errorf("read random octets: %w", err)
+			return "", noEntropy(fmt.Errorf("read random octets: %w", err))
 		}
 		for _, b := range buf {
 			if b < 250 && len(out) < digits {
@@ -43,6 +43,11 @@ func newCode(random io.Reader, digits int) (string, error) {
 		}
 	}
 	return string(out), nil
+}
+
+// noEntropy refuses to make a code that could be guessed.
+func noEntropy(err error) error {
+	return &Error{Code: NoEntropy, Detail: "the system gives no random octets, so no code was made or sent: try again in a moment", Err: err}
 }
 
 // codeMAC binds a code to the OTP, the number and the purpose it is for.
