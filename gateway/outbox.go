@@ -187,7 +187,7 @@ func (g *Gateway) schedule(m *store.Message, in NewMessage, now time.Time, wrong
 		ttl = in.TTL
 	}
 	if ttl < minTTL || ttl > maxTTL {
-		wrong.add(invalid("/ttl", "ttl is between %s and %s", minTTL, maxTTL))
+		wrong.add(invalid("/ttl", "ttl is between 1s and 10584h, 63 weeks, as an SMS can live at most"))
 	}
 	if !in.SendAt.IsZero() && now.Sub(in.SendAt) > maxLate {
 		wrong.add(invalid("/send_at", "send_at is in the past, it is %s now: leave it out to send at once", when(now)))

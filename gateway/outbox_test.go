@@ -244,3 +244,23 @@ func TestSendAtIsKept(t *testing.T) {
 	r.g.Notify([]string{"queue"})
 	r.await(m.ID, store.Delivered)
 }
+
+// messages.ttl is for requests that give none; what an SMS can live bounds the
+// others (3GPP TS 23.040 §9.2.3.12).
+func TestTTLIsTheRequestsWithinWhatAnSMSCanLive(t *testing.T) {
+	r := newRig(t, nil, nil) // messages.ttl is an hour
+	const longest = 63 * 7 * 24 * time.Hour
+	for ttl, want := range map[time.Duration]time.Duration{0: time.Hour, time.Second: time.Second, 8000 * time.Hour: 8000 * time.Hour, longest: longest} {
+		m := r.post(gateway.NewMessage{To: alice, Text: "for so long", TTL: ttl, SendAt: r.now().Add(time.Hour)})
+		if got := m.DeadlineAt.Sub(m.NotBefore); got != want {
+			t.Errorf("ttl %s: the deadline is %s after send_at, want %s", ttl, got, want)
+		}
+	}
+	for _, ttl := range []time.Duration{longest + time.Second, time.Second - 1, -time.Hour} {
+		_, _, err := r.g.CreateMessage(t.Context(), app, gateway.NewMessage{To: alice, Text: "for so long", TTL: ttl})
+		var e *gateway.Error
+		if !errors.As(err, &e) || e.Code != gateway.InvalidRequest || e.Fields[0].Pointer != "/ttl" {
+			t.Errorf("ttl %s: %v", ttl, err)
+		}
+	}
+}
