@@ -29,6 +29,9 @@ type Options struct {
 	// Hook is for tests: it is called with "commit:STEP:before" and
 	// "commit:STEP:after" around the commit of each step. May be nil.
 	Hook func(point string)
+	// HookStatements has it called with "statement:STEP:N" too, before the
+	// N-th statement of a step that may change something, from 1.
+	HookStatements bool
 
 	Log *slog.Logger // nil: discard
 }

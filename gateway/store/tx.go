@@ -27,6 +27,10 @@ type tx struct {
 	effects                  // once it is durable
 	raised   map[string]bool // messages whose rev this transaction raised
 	unraised map[string]bool // of them, those whose row does not say so yet
+
+	hook       func(point string) // before each statement; nil but in tests
+	step       string
+	statements int
 }
 
 // effects are what follows from an update once it is durable.
@@ -79,6 +83,10 @@ func (t *tx) note(err error) error {
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	if err := t.check(true); err != nil {
 		return 0, err
+	}
+	if t.hook != nil {
+		t.statements++
+		t.hook(fmt.Sprintf("statement:%s:%d", t.step, t.statements))
 	}
 	n, err := t.c.exec(query, args...)
 	t.changed = t.changed || n > 0 || err != nil

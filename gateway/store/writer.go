@@ -261,7 +261,10 @@ func (w *writer) runOne(u *update, first, save bool) (clean bool, err error) {
 	if err := w.do(begin); err != nil {
 		return false, fmt.Errorf("store: begin: %w", err)
 	}
-	t := &tx{c: w.c, seal: w.s.seal, seqs: w.seqs}
+	t := &tx{c: w.c, seal: w.s.seal, seqs: w.seqs, step: u.step}
+	if w.s.o.HookStatements {
+		t.hook = w.s.o.Hook
+	}
 	if u.err = w.call(t, u); u.err == nil {
 		u.err = t.writeRevs()
 	}
