@@ -160,17 +160,22 @@ func TestUSSDSession(t *testing.T) {
 	}
 }
 
-// TestCallIsToldOnceAndRejected lets a phone ring while a message is under
-// way: the message is not held up, the call is one event with its number, and
-// the log has the number masked.
+// TestCallIsToldOnceAndRejected lets a phone ring until a message that was
+// posted meanwhile is out: it is not held up, the call is one event with its
+// number, and the log has the number masked.
 func TestCallIsToldOnceAndRejected(t *testing.T) {
 	log := &logBook{}
 	r := newRig(t, log.tune, nil)
 	r.lineState("modem0", "up")
 	modem := r.net.Modems()[0]
+	ring := func() { modem.Call("+447700900123", 1) }
+	ring()
+	r.until("the call is known", func() bool { return len(r.events("call")) > 0 })
 	v := r.post(gateway.NewMessage{To: "+999777000125", Text: "x"})
-	modem.Call("+447700900123", 3)
+	r.until("the message is out, while it rings and rings", func() bool { ring(); return r.submitted("+999777000125") > 0 })
 	r.await(v.ID, "delivered")
+	ring()
+	modem.Unsolicited("NO CARRIER")
 	r.until("the call is rejected", func() bool { return strings.Contains(strings.Join(modem.Transcript(), "\n"), "AT+CHUP") })
 	r.until("the call is told", func() bool { return len(r.events("call")) > 0 })
 	told := r.events("call")
