@@ -1,8 +1,10 @@
 package systemd_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -106,6 +108,9 @@ func apply(t *testing.T, device map[string]string) (env map[string]string, links
 				env["written "+x.attr] = x.value
 			case x.key == "IMPORT" && x.value == "usb_id":
 				env["ID_USB_INTERFACE_NUM"] = device["interface"]
+				if device["interfaces"] != "" {
+					env["ID_USB_INTERFACES"] = device["interfaces"]
+				}
 			case x.key == "IMPORT" && x.value == "path_id":
 				env["ID_PATH"] = device["path"]
 			case x.key == "RUN":
@@ -134,7 +139,10 @@ func matchesAll(rule []term, device, env map[string]string) bool {
 		case "TEST":
 			got = x.value
 		}
-		hit := slices.Contains(strings.Split(x.value, "|"), got) || x.value == "?*" && got != ""
+		hit := slices.ContainsFunc(strings.Split(x.value, "|"), func(pattern string) bool {
+			fits, err := path.Match(pattern, got)
+			return fits && err == nil
+		})
 		if hit != (x.op == "==") {
 			return false
 		}
@@ -143,7 +151,7 @@ func matchesAll(rule []term, device, env map[string]string) bool {
 }
 
 func TestKnownModems(t *testing.T) {
-	const path = "pci-0000:00:14.0-usb-0:1.2:1.2"
+	const socket = "pci-0000:00:14.0-usb-0:1.2:1.2"
 	daemon := unit(t)["Group"][0]
 	for _, x := range []struct {
 		name, vendor, product, at, proto string
@@ -174,16 +182,48 @@ func TestKnownModems(t *testing.T) {
 			t.Errorf("%s, the device: got %v, links %q", x.name, env, links)
 		}
 		tty := map[string]string{
-			"subsystem": "tty", "subsystems": "usb", "path": path, "interface": x.at,
+			"subsystem": "tty", "subsystems": "usb", "path": socket, "interface": x.at,
 			"idVendor": x.vendor, "idProduct": x.product, "bInterfaceProtocol": x.proto,
 		}
 		env, links = apply(t, tty)
-		if env["ID_MM_DEVICE_IGNORE"] != "1" || !slices.Equal(links, []string{"modemgate/" + path}) {
+		if env["ID_MM_DEVICE_IGNORE"] != "1" || !slices.Equal(links, []string{"modemgate/" + socket}) {
 			t.Errorf("%s, its AT port: got %v, links %q", x.name, env, links)
 		}
 		tty["interface"], tty["bInterfaceProtocol"] = "09", "01"
 		if env, links = apply(t, tty); env["ID_MM_DEVICE_IGNORE"] != "1" || len(links) > 0 {
 			t.Errorf("%s, another port: got %v, links %q", x.name, env, links)
+		}
+	}
+}
+
+// A modem that the table knows only by its vendor is told by its interfaces.
+func TestModemsOfAVendor(t *testing.T) {
+	for _, x := range []struct {
+		name, vendor, product, interfaces string
+		modem                             bool
+	}{
+		{"a stick by protocol", "12d1", "1465", ":ff0101:ff0102:080650:", true},
+		{"a module by protocol", "12d1", "15c9", ":ff0201:ff0202:ff0216:", true},
+		{"its network card", "12d1", "1f03", ":020600:0a0000:080650:", false},
+		{"its network card by a driver of its own", "12d1", "14dd", ":ff0216:ff0210:", false},
+		{"its phone that shares files", "12d1", "107e", ":ffff00:", false},
+		{"its phone that shares pictures", "12d1", "1051", ":060101:ff0202:", false},
+		{"its phone in the hands of a developer", "12d1", "1057", ":ff0202:ff4201:", false},
+		{"its reader", "12d1", "1003", ":080650:", false},
+		{"an AirCard", "1199", "6880", ":ffffff:", true},
+		{"another device of Sierra", "1199", "0fff", ":ffffff:", false},
+		{"somebody else's", "1234", "6880", ":ff0102:", false},
+	} {
+		common := map[string]string{"idVendor": x.vendor, "idProduct": x.product, "interfaces": x.interfaces, "interface": "01", "path": "p", "bInterfaceProtocol": "02"}
+		device, tty := maps.Clone(common), maps.Clone(common)
+		maps.Copy(device, map[string]string{"subsystem": "usb", "DEVTYPE": "usb_device", "devpath": "/devices/1-1", "authorized": "1"})
+		maps.Copy(tty, map[string]string{"subsystem": "tty", "subsystems": "usb"})
+		env, links := apply(t, device)
+		if (env["ID_MM_DEVICE_IGNORE"] == "1") != x.modem || (env["written power/control"] == "on") != x.modem || (env["run"] != "") != x.modem || len(links) > 0 {
+			t.Errorf("%s: got %v, links %q", x.name, env, links)
+		}
+		if env, links = apply(t, tty); (env["ID_MM_DEVICE_IGNORE"] == "1") != x.modem || (len(links) == 1) != x.modem {
+			t.Errorf("%s, its port: got %v, links %q", x.name, env, links)
 		}
 	}
 }
@@ -213,9 +253,9 @@ func TestUnknownDevicesAreLeftAlone(t *testing.T) {
 	}
 }
 
-// Ids are compared as text: four lower-case hexadecimal digits.
+// Ids are compared as text: four lower-case hexadecimal digits, or two and any.
 func TestUdevIds(t *testing.T) {
-	id := regexp.MustCompile(`^[0-9a-f]{4}(\|[0-9a-f]{4})*$`)
+	id := regexp.MustCompile(`^[0-9a-f]{4}(\|[0-9a-f]{4})*$|^[0-9a-f]{2}\*$`)
 	seen := map[string]bool{}
 	for _, rule := range rules(t) {
 		vendor := ""
@@ -224,7 +264,7 @@ func TestUdevIds(t *testing.T) {
 				continue
 			}
 			if !id.MatchString(x.value) {
-				t.Errorf("%s %q is not made of four lower-case hex digits", x.attr, x.value)
+				t.Errorf("%s %q is not made of four lower-case hex digits, or two and *", x.attr, x.value)
 			}
 			if x.attr == "idVendor" {
 				vendor = x.value

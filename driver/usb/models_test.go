@@ -173,7 +173,17 @@ func TestUdevRulesAgree(t *testing.T) {
 		}
 	}
 	for _, id := range usb.Rows() {
-		if strings.HasSuffix(id, "*") || inRules[id] {
+		if inRules[id] {
+			continue
+		}
+		if vendor, product, _ := strings.Cut(id, ":"); strings.HasSuffix(id, "*") {
+			known := fmt.Sprintf(`ATTRS{idVendor}==%q, ATTRS{idProduct}==%q, ENV{MODEMGATE_AT}=`, vendor, product)
+			if product == "*" { // told by the interfaces
+				known = fmt.Sprintf(`ATTRS{idVendor}==%q, ENV{ID_USB_INTERFACES}==`, vendor)
+			}
+			if !strings.Contains(string(rules), known) {
+				t.Errorf("%s is not in the udev rules", id)
+			}
 			continue
 		}
 		if d := plugged(t, id, "ff/ff/ff", "option"); d.Mode == usb.Modem {
