@@ -244,7 +244,7 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 		}
 		c := store.MessageChange{
 			State: ptr(store.Sending), Line: &l.o.Name, ICCID: ptr(l.sim()), AddAttempts: 1,
-			History: &store.HistoryEntry{State: store.Sending, At: now, Line: l.o.Name},
+			History: &store.HistoryEntry{State: store.Sending, At: now, Line: l.o.Name, Note: l.chosen(m)},
 		}
 		won, err := l.g.move(tx, m, []State{store.Queued}, c)
 		if err != nil {

@@ -81,6 +81,27 @@ func (l *line) lighter(m *store.Message, now time.Time) *line {
 	return nil
 }
 
+// chosen says in words, for the history, why this line claims a message that
+// it does not pass over; "" when it is the only one there is.
+func (l *line) chosen(m *store.Message) string {
+	before, left := l.passed[m.ID]
+	switch {
+	case partsOut(m) > 0 && m.Line == l.o.Name:
+		return "the line that its other parts went by"
+	case m.Line != "" && m.Line != l.o.Name:
+		return "instead of line " + m.Line
+	case len(l.g.lines()) == 1:
+		return ""
+	case m.Route == l.o.Name:
+		return "the only line that it may go by"
+	case left && before.to != nil:
+		return "left to line " + before.to.o.Name + ", which had used less of its limits and did not take it"
+	case left:
+		return "after a limit had held it up"
+	}
+	return "no other free line had used less of its limits"
+}
+
 // ready says whether the line may send now, and if not, until when to wait
 // (zero: until something changes).
 func (l *line) ready(now time.Time) (ok bool, until time.Time) {
