@@ -84,7 +84,7 @@ func TestAfterAnUnclearErrorTheOnlyLineTriesAgain(t *testing.T) {
 // Clients name lines in via, in any combination: what nothing waits on any
 // more costs the lines nothing.
 func TestRoutesAreForgottenWithTheirMessages(t *testing.T) {
-	r := newRig(t, nil, func(o *sim.Options) { o.Modems = 3 })
+	r := newRig(t, func(o *gateway.Options) { o.Sweep = time.Hour }, func(o *sim.Options) { o.Modems = 3 }) // only we tidy
 	var last gateway.MessageView
 	for _, via := range [][]string{{"modem0"}, {"modem1"}, {"modem0", "modem1"}, {"modem2", "modem0"}} {
 		no := false

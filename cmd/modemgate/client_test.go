@@ -297,7 +297,10 @@ func TestRemoteIsSomethingElse(t *testing.T) {
 				return
 			}
 			fmt.Fprintf(conn, "INFO %s\r\n", strings.Repeat("x", 1000))
-			conn.Close()
+			go func() {
+				defer conn.Close()
+				_, _ = io.Copy(io.Discard, conn)
+			}()
 		}
 	}()
 	for place, want := range map[string]string{
