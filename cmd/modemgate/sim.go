@@ -1,27 +1,36 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/modemgate/modemgate/driver/sim"
 )
 
 var simCommand = command{
-	name: "sim", args: "--modems N --dir DIR [--control ADDR] [--profile NAME] [--submit-delay 3s]",
+	name: "sim", args: "--modems N --dir DIR [--control ADDR] [--profile NAME] [--submit-delay 3s] [--chaos RATE [--seed N]]",
 	summary: "only the simulator: modems on ptys for any program",
 	help: `  modemgate sim --modems 2 --dir ./modems
   gammu --config <(printf '[gammu]\ndevice=./modems/modem0\nconnection=at\n') identify
   modemgate sim --modems 1 --dir ./modems --control 127.0.0.1:9000
+  modemgate sim --modems 2 --dir ./modems --chaos 6 --seed 42
 
 The modems are linked as DIR/modem0, DIR/modem1, … The control API injects
 faults; GET / on it lists its routes and the kinds of faults.
+
+--chaos gives each modem RATE random faults a minute, of all kinds, none of
+them for longer than 10 s: late and damaged answers, refusals, unplugging. Each
+is printed. The same --seed makes the same faults in the same order.
 
 Profiles:
   ` + wrapped(sim.Profiles(), 70, "\n  "),
@@ -54,6 +63,8 @@ func runSim(ctx context.Context, s system, args []string) int {
 	control := f.String("control", "", "")
 	profile := f.String("profile", "", "")
 	delay := f.Duration("submit-delay", 0, "")
+	chaos := f.Float64("chaos", 0, "")
+	seed := f.Int64("seed", 0, "")
 	if err := f.Parse(args); err != nil || f.NArg() > 0 {
 		if err == nil {
 			err = fmt.Errorf("%q is one argument too many", f.Arg(0))
@@ -65,10 +76,17 @@ func runSim(ctx context.Context, s system, args []string) int {
 		return s.fail(exitUsage, "sim: --dir says where the links to the modems go")
 	case *modems < 1 || *modems > 256:
 		return s.fail(exitUsage, "sim: --modems is between 1 and 256")
+	case !(*chaos >= 0 && *chaos <= maxChaosRate):
+		return s.fail(exitUsage, "sim: --chaos is between 0 and %d faults a minute", maxChaosRate)
 	case *profile != "" && !slices.Contains(sim.Profiles(), *profile):
 		return s.fail(exitUsage, "sim: there is no profile %q: %s", *profile, strings.Join(sim.Profiles(), ", "))
 	}
-	n, err := sim.New(sim.Options{Modems: *modems, Dir: *dir, Profile: *profile, SubmitDelay: *delay})
+	s.out = &turns{w: s.out}
+	o := sim.Options{Modems: *modems, Dir: *dir, Profile: *profile, SubmitDelay: *delay, Seed: *seed, Chaos: *chaos}
+	if *chaos > 0 {
+		s.announceChaos(&o)
+	}
+	n, err := sim.New(o)
 	if err != nil {
 		return s.fail(exitFailed, "sim: %v", err)
 	}
@@ -81,6 +99,48 @@ func runSim(ctx context.Context, s system, args []string) int {
 		return exitOK
 	}
 	return serveControl(ctx, s, *control, n.Handler())
+}
+
+// maxChaosRate is the most faults a minute of one modem.
+const maxChaosRate = 600
+
+// announceChaos has each random fault printed, and the seed, which is made up
+// when none is given.
+func (s system) announceChaos(o *sim.Options) {
+	o.Seed = cmp.Or(o.Seed, rand.Int64())
+	o.ChaosTold = func(modem string, fault sim.Fault) { fmt.Fprintf(s.out, "%s\t%s\n", modem, faultWords(fault)) }
+	fmt.Fprintf(s.out, "chaos\t%g faults a minute of each modem, --seed %d\n", o.Chaos, o.Seed)
+}
+
+// turns lets one write after the other: modems print on their own.
+type turns struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (t *turns) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.Write(p)
+}
+
+// faultWords is a random fault as it is printed, so that it can be injected
+// again.
+func faultWords(f sim.Fault) string {
+	text := string(f.Kind)
+	if f.Point != "" {
+		text += " at " + string(f.Point)
+	}
+	if f.Where != "" {
+		text += " " + f.Where
+	}
+	if f.Code != 0 {
+		text += fmt.Sprintf(" %d", f.Code)
+	}
+	if f.Delay != 0 {
+		text += " " + f.Delay.Round(time.Millisecond).String()
+	}
+	return text
 }
 
 // serveControl serves the control API of the simulator until ctx ends.

@@ -29,10 +29,13 @@ type Options struct {
 	RetryInterval  time.Duration // of the service centre for held messages, besides their being woken; 0: 10 s
 	Baud           int           // octets take their time at this speed, ten bits each; 0: none
 	Slots          int           // of each SIM; 0: 30
-	Seed           int64         // of chatter, garbling and background noise
+	Seed           int64         // of chatter, garbling, background noise and chaos
 	Noise          time.Duration // mean time between unsolicited codes of each modem; 0: none
+	Chaos          float64       // random faults a minute of each modem, on average; 0: none
 	ResetReference bool          // TP-MR starts from 0 at each power-on
 	JournalSize    int           // entries kept; 0: 100,000, negative: none
+
+	ChaosTold func(modem string, f Fault) // called before each random fault; it must not wait for a modem; nil: nobody is told
 }
 
 // Network is a simulated network: modems, phones and the service centre
@@ -108,8 +111,9 @@ func (n *Network) start(profs []profile) (err error) {
 		}
 		n.modems = append(n.modems, m)
 	}
-	for _, m := range n.modems {
+	for i, m := range n.modems {
 		n.startNoise(m)
+		n.startChaos(m, i)
 	}
 	return nil
 }
