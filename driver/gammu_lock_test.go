@@ -69,7 +69,11 @@ func TestGammuAndWeRespectOneAnother(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = os.Remove(filepath.Join(locks, "LCK.."+filepath.Base(port))) }()
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = os.Remove(filepath.Join(locks, "LCK.."+filepath.Base(port)))
+	}()
 	var lock []byte
 	eventually(t, "gammu has its lock", func() bool {
 		lock, _ = os.ReadFile(filepath.Join(locks, "LCK.."+filepath.Base(port)))
