@@ -332,11 +332,12 @@ func (p *port) Close() error {
 }
 
 // release gives every descriptor and lock back. Octets that wait for the
-// device are thrown away first, or close(2) would wait for them.
+// device are thrown away first, or close(2) would wait for them; those of
+// another who holds the port are left alone.
 func (p *port) release() {
 	late := time.AfterFunc(closePatience, func() { stuckPorts.Add(1) })
-	_ = unix.IoctlSetInt(p.fd, unix.TCFLSH, unix.TCOFLUSH)
-	if p.raw != nil {
+	if p.raw != nil { // it was ours
+		_ = unix.IoctlSetInt(p.fd, unix.TCFLSH, unix.TCOFLUSH)
 		_ = p.raw.Close()
 	}
 	p.lock.release()
