@@ -329,11 +329,11 @@ func (l *line) stale(tx store.Tx, submitted time.Time, mr int) (bool, error) {
 // resumeParts queues the rest of a long message once its unknown part has
 // turned out to be sent.
 func (g *Gateway) resumeParts(tx store.Tx, m *store.Message, note string) error {
-	now := g.clock.now()
-	g.noteRoute(m.Line)
+	now, route := g.clock.now(), g.inherited(m.Line) // an adopted line may have gone meanwhile
+	g.noteRoute(route)
 	tx.Notify(topicQueue)
 	_, err := g.move(tx, m, []State{store.Unknown}, store.MessageChange{
-		State: ptr(store.Queued), NotBefore: &now, DueAt: ptr(time.Time{}), Route: ptr(m.Line), Final: ptr(false), EndedAt: ptr(time.Time{}),
+		State: ptr(store.Queued), NotBefore: &now, DueAt: ptr(time.Time{}), Route: &route, Final: ptr(false), EndedAt: ptr(time.Time{}),
 		History: &store.HistoryEntry{State: store.Queued, At: now, Line: m.Line, Note: note + ": the other parts follow"},
 	})
 	return err

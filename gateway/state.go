@@ -127,8 +127,8 @@ func (g *Gateway) requeue(tx store.Tx, m *store.Message, notBefore time.Time, co
 		History: &store.HistoryEntry{State: store.Queued, At: g.clock.now(), Line: m.Line, Error: code, Note: note},
 	}
 	if partsIn(m, store.Queued) < len(m.Parts) {
-		c.Route = ptr(m.Line)
-		g.noteRoute(m.Line)
+		c.Route = ptr(g.inherited(m.Line)) // an adopted line may have gone meanwhile
+		g.noteRoute(*c.Route)
 	}
 	_, err = g.move(tx, m, []State{store.Sending}, c)
 	tx.Notify(topicQueue)
