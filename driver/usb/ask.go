@@ -87,8 +87,10 @@ func (f *Finder) reservedBy(k *known) string {
 	return ""
 }
 
-// resolve follows the links to the ports of lines and of devices.
+// resolve follows the links to the ports of lines and of devices, and tells if
+// one of a line leads elsewhere than before. The caller holds mu.
 func (f *Finder) resolve() {
+	before := f.leads
 	f.leads, f.astray = map[string]string{}, false
 	for line, w := range f.wants {
 		if w.Port != "" {
@@ -102,6 +104,9 @@ func (f *Finder) resolve() {
 			node, _ := target(p.Node)
 			k.nodes = append(k.nodes, node)
 		}
+	}
+	if !maps.Equal(before, f.leads) {
+		f.tell()
 	}
 }
 
@@ -118,12 +123,8 @@ func target(port string) (to string, there bool) {
 func (f *Finder) follow() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.astray {
-		return
-	}
-	before := f.leads
-	if f.resolve(); !maps.Equal(before, f.leads) {
-		f.tell()
+	if f.astray {
+		f.resolve()
 	}
 }
 

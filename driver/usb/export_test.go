@@ -1,6 +1,7 @@
 package usb
 
 import (
+	"context"
 	"io/fs"
 	"time"
 )
@@ -25,6 +26,9 @@ func Trace(t Tree) string { return t.trace() }
 // Look is one look at what is plugged in.
 func (f *Finder) Look() { f.look() }
 
+// Follow is one look at links that lead nowhere.
+func (f *Finder) Follow() { f.follow() }
+
 // Due lists the paths of what is to be asked at a time, and marks it as being
 // asked.
 func (f *Finder) Due(now time.Time) (paths []string) {
@@ -32,6 +36,13 @@ func (f *Finder) Due(now time.Time) (paths []string) {
 		paths = append(paths, k.Path)
 	}
 	return paths
+}
+
+// Ask asks what is due, and returns when all have answered.
+func (f *Finder) Ask() {
+	for _, k := range f.due(time.Now()) {
+		f.ask(context.Background(), k)
+	}
 }
 
 // Age makes all that is plugged in older.

@@ -3,7 +3,6 @@ package usb
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -235,9 +234,8 @@ func (f *Finder) look() {
 		f.log.Info("USB device vanished", "device", k.String(), "line", k.owner)
 	}
 	f.devices = fresh
-	leads := f.leads
 	f.resolve()
-	if different || first || !maps.Equal(leads, f.leads) {
+	if different || first {
 		f.tell()
 	}
 }

@@ -51,30 +51,23 @@ func TestPortsThatComeLateAreGivenTimeForTheirLink(t *testing.T) {
 // TestLinkThatComesAfterTheAdoption is noticed, and leads to the adopted line
 // that has the modem.
 func TestLinkThatComesAfterTheAdoption(t *testing.T) {
-	s := newStation(t, true, nil)
-	if err := os.WriteFile(filepath.Join(s.bus.Dev, "a"), nil, 0o600); err != nil { // what the node leads to
+	s, link := newLinked(t)
+	s.Add("m-000014", usb.Want{ICCID: iccidA, Adopted: true})
+	c, err := s.Claim("m-000014")
+	if err != nil {
 		t.Fatal(err)
 	}
-	link := filepath.Join(s.bus.Dev, "front")
-	s.Add("front", usb.Want{Port: link})
-	s.plug("1-1", "a", 0)
-	for len(s.Adoptable()) == 0 {
-		<-s.Changed()
-	}
-	s.Add("m-000014", usb.Want{ICCID: iccidA, Adopted: true})
-	c := s.claims("m-000014", "ttyUSB2")
 	if got := s.Adopter("front"); got != "" {
 		t.Errorf("adopter before the link: %s", got)
 	}
-	time.Sleep(50 * time.Millisecond) // the finder no longer looks for anything but links
 	changed := s.Changed()
-	if err := os.Symlink("ttyUSB2", link); err != nil {
-		t.Fatal(err)
+	s.Follow()
+	if told(changed) {
+		t.Error("told of a link that is not there")
 	}
-	select {
-	case <-changed:
-	case <-time.After(time.Minute):
-		t.Fatal("the link is not noticed")
+	symlink(t, link)
+	if s.Follow(); !told(changed) {
+		t.Error("the link is not noticed")
 	}
 	if got := s.Adopter("front"); got != "m-000014" {
 		t.Errorf("adopter: %q", got)
@@ -89,5 +82,83 @@ func TestLinkThatComesAfterTheAdoption(t *testing.T) {
 	s.refuses("m-000014", "the SIM …0014 is in the modem of line front")
 	if len(s.Adoptable()) != 0 {
 		t.Errorf("adoptable: %v", s.Adoptable())
+	}
+}
+
+// TestLinkThatAnotherLineLooksAtFirst is told of all the same, when it comes
+// and when it goes.
+func TestLinkThatAnotherLineLooksAtFirst(t *testing.T) {
+	for name, look := range map[string]func(s *station){
+		"for its adopter":  func(s *station) { s.Adopter("back") },
+		"as it is made":    func(s *station) { s.Add("back", usb.Want{Port: filepath.Join(s.bus.Dev, "back")}) },
+		"with all devices": func(s *station) { s.Look() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, link := newLinked(t)
+			s.Add("back", usb.Want{Port: filepath.Join(s.bus.Dev, "back")})
+			if n := len(s.Adoptable()); n != 1 {
+				t.Fatalf("%d modems are adoptable before the link", n)
+			}
+			changed := s.Changed()
+			symlink(t, link)
+			look(s)
+			if s.Follow(); !told(changed) {
+				t.Error("nobody is told that the link leads to the modem")
+			}
+			if all := s.Adoptable(); len(all) != 0 {
+				t.Errorf("adoptable: %v", all)
+			}
+			changed = s.Changed()
+			if err := os.Remove(link); err != nil {
+				t.Fatal(err)
+			}
+			look(s)
+			if s.Follow(); !told(changed) {
+				t.Error("nobody is told that the link has gone")
+			}
+			if n := len(s.Adoptable()); n != 1 {
+				t.Errorf("%d modems are adoptable after the link", n)
+			}
+			changed = s.Changed()
+			look(s)
+			if s.Follow(); told(changed) {
+				t.Error("told of no change")
+			}
+		})
+	}
+}
+
+// newLinked is a finder that looks only when it is told to, with a modem that
+// has said who it is, and a line front whose link leads nowhere yet.
+func newLinked(t *testing.T) (s *station, link string) {
+	t.Helper()
+	s = &station{t: t, bus: usbtest.New(t), ids: map[string]usb.Identity{"a": {IMEI: imeiA, ICCID: iccidA}}}
+	s.Finder = usb.NewFinder(usb.Options{Tree: tree(s.bus), Ask: s.ask, Auto: true, Every: time.Minute}, nil)
+	if err := os.WriteFile(filepath.Join(s.bus.Dev, "a"), nil, 0o600); err != nil { // what the node leads to
+		t.Fatal(err)
+	}
+	link = filepath.Join(s.bus.Dev, "front")
+	s.Add("front", usb.Want{Port: link})
+	s.plug("1-1", "a", 0)
+	s.Look()
+	s.Age(time.Hour)
+	s.Ask()
+	return s, link
+}
+
+func symlink(t *testing.T, link string) {
+	t.Helper()
+	if err := os.Symlink("ttyUSB2", link); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// told says whether a channel is closed.
+func told(changed <-chan struct{}) bool {
+	select {
+	case <-changed:
+		return true
+	default:
+		return false
 	}
 }
