@@ -24,17 +24,17 @@ func offDevice(dir string) USBOff {
 	}
 }
 
-// Noted lists the devices that are noted as off, in the order they were
+// noted lists the devices that are noted as off, in the order they were
 // switched off. The error says that the file cannot be read; one that is not
 // there is empty.
-func (u *USBSwitch) Noted() ([]USBOff, error) {
+func (u *USBSwitch) noted() ([]USBOff, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.noted()
+	return u.readNotes()
 }
 
-// noted is Noted for who holds mu.
-func (u *USBSwitch) noted() (all []USBOff, err error) {
+// readNotes is noted for who holds mu.
+func (u *USBSwitch) readNotes() (all []USBOff, err error) {
 	if u.File == "" {
 		return nil, nil
 	}
@@ -56,7 +56,7 @@ var errNoNote = errors.New("no list of devices")
 
 // StillOff lists the devices that are noted and really off.
 func (u *USBSwitch) StillOff() ([]USBOff, error) {
-	all, err := u.Noted()
+	all, err := u.noted()
 	return slices.DeleteFunc(all, func(d USBOff) bool { return offDevice(d.Dir) != d || !isOff(d.Dir) }), err
 }
 
@@ -67,7 +67,7 @@ func (u *USBSwitch) note(d USBOff) error {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	all, err := u.noted()
+	all, err := u.readNotes()
 	if err != nil && !errors.Is(err, errNoNote) {
 		return err
 	}
@@ -75,14 +75,14 @@ func (u *USBSwitch) note(d USBOff) error {
 }
 
 // forget takes a device out. What stays in the file because it cannot be
-// written is on, and forgotten by the next Restore.
+// written is on, and forgotten at the next look.
 func (u *USBSwitch) forget(dir string) {
 	if u.File == "" {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	all, err := u.noted()
+	all, err := u.readNotes()
 	if left := without(all, dir); err == nil && len(left) < len(all) {
 		err = u.keep(left)
 	}

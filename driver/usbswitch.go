@@ -37,14 +37,13 @@ type USBSwitch struct {
 	File string       // where devices that are off are noted, "" for nowhere
 	Log  *slog.Logger // nil for silence
 
-	Every time.Duration // between two looks of Run, 0: 10 s
-
 	mu   sync.Mutex
 	busy map[string]bool   // by directory: being switched
-	told map[string]string // by directory: what the log said last
+	told map[string]string // by directory: the trouble that the log told last
 
 	write func(path, value string) error // nil: writeAttribute
 	pause time.Duration                  // in place of usbRest and usbOnPause, 0: those
+	every time.Duration                  // in place of usbLookEvery, 0: that
 }
 
 // Reset switches the USB device of a port off and on: the device loses its
@@ -73,6 +72,7 @@ func (u *USBSwitch) Reset(ctx context.Context, port string) error {
 	for try := 1; ; try++ {
 		if err = u.set(dir, "1"); err == nil {
 			u.forget(dir)
+			u.settle(dir)
 			return nil
 		}
 		if try == usbOnTries {
@@ -95,16 +95,16 @@ func (u *USBSwitch) remedy(dir string) string {
 	if u.File == "" {
 		return by
 	}
-	return "it is tried again every " + u.every().String() + "; " + by
+	return "it is tried again every " + u.lookEvery().String() + "; " + by
 }
 
 // Run switches on what resets have left off, at once and then every few
 // seconds, until ctx ends.
 func (u *USBSwitch) Run(ctx context.Context) error {
-	tick := time.NewTicker(u.every())
+	tick := time.NewTicker(u.lookEvery())
 	defer tick.Stop()
 	for {
-		u.Restore()
+		u.restoreAll()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -113,22 +113,23 @@ func (u *USBSwitch) Run(ctx context.Context) error {
 	}
 }
 
-func (u *USBSwitch) every() time.Duration {
-	if u.Every == 0 {
-		return usbLookEvery
+func (u *USBSwitch) lookEvery() time.Duration {
+	if u.every > 0 {
+		return u.every
 	}
-	return u.Every
+	return usbLookEvery
 }
 
-// Restore switches on what is noted and in nobody's hands. A note is forgotten
+// restoreAll switches on what is noted and in nobody's hands. A note is forgotten
 // when its device is on, or when another one, or nothing, is plugged in there.
 // The log says what came of it.
-func (u *USBSwitch) Restore() {
-	noted, err := u.Noted()
+func (u *USBSwitch) restoreAll() {
+	noted, err := u.noted()
 	if err != nil {
 		u.tell(u.File, "cannot read which modems are switched off on USB: "+err.Error(), slog.LevelWarn)
 		return
 	}
+	u.settle(u.File)
 	for _, d := range noted {
 		if u.take(d.Dir) {
 			u.restore(d)
@@ -145,6 +146,7 @@ func (u *USBSwitch) restore(d USBOff) {
 	}
 	if offDevice(d.Dir) != d || !isOff(d.Dir) {
 		u.forget(d.Dir) // plugged in anew, or another, or on: no work of ours
+		u.settle(d.Dir)
 		return
 	}
 	if err := u.set(d.Dir, "1"); err != nil {
@@ -152,10 +154,14 @@ func (u *USBSwitch) restore(d USBOff) {
 		return
 	}
 	u.forget(d.Dir)
-	u.tell(d.Dir, fmt.Sprintf("modem %s at %s was left switched off on USB by a reset, and is switched on again", d.ID, filepath.Base(d.Dir)), slog.LevelWarn)
+	u.settle(d.Dir)
+	if u.Log != nil {
+		u.Log.Warn(fmt.Sprintf("modem %s at %s was left switched off on USB by a reset, and is switched on again", d.ID, filepath.Base(d.Dir)))
+	}
 }
 
-// tell writes to the log, once for the same text about the same thing.
+// tell writes of a trouble to the log, once for the same text about the same
+// thing until that is settled.
 func (u *USBSwitch) tell(about, text string, level slog.Level) {
 	u.mu.Lock()
 	known := u.told[about] == text
@@ -167,6 +173,13 @@ func (u *USBSwitch) tell(about, text string, level slog.Level) {
 	if !known && u.Log != nil {
 		u.Log.Log(context.Background(), level, text)
 	}
+}
+
+// settle ends the trouble with a thing: the next one is told again.
+func (u *USBSwitch) settle(about string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.told, about)
 }
 
 // take reserves a device for one that switches it.

@@ -160,7 +160,7 @@ func (r *switchRig) is(authorized string, noted int) {
 	if got := readAttribute(r.device, "authorized"); got != authorized {
 		r.t.Errorf("authorized is %q, want %q", got, authorized)
 	}
-	if all, err := r.Noted(); err != nil || len(all) != noted {
+	if all, err := r.noted(); err != nil || len(all) != noted {
 		r.t.Errorf("noted: %v, %v; want %d", all, err, noted)
 	}
 }
@@ -191,12 +191,12 @@ func TestResetThatDiesIsFinishedByTheNextProcess(t *testing.T) {
 			}
 			r.before, r.writes = func(string) {}, nil
 			r.USBSwitch = r.anew(r.Sys, r.File)
-			r.Restore()
+			r.restoreAll()
 			r.is("1", 0)
 			if log := r.log.String(); strings.Contains(log, "is switched on again") != (authorized == "0") {
 				t.Errorf("log: %s", log)
 			}
-			r.Restore()
+			r.restoreAll()
 			if len(r.writes) > 1 {
 				t.Errorf("written: %q", r.writes)
 			}
@@ -217,13 +217,13 @@ func TestSwitchingOnIsTriedAgain(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	r.is("0", 1)
-	r.Restore()
-	r.Restore()
+	r.restoreAll()
+	r.restoreAll()
 	r.is("0", 1)
 	if n := strings.Count(r.log.String(), "cannot be switched on"); n != 1 {
 		t.Errorf("said %d times: %s", n, r.log.String())
 	}
-	r.USBSwitch.Every = time.Millisecond
+	r.every = time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
@@ -233,6 +233,27 @@ func TestSwitchingOnIsTriedAgain(t *testing.T) {
 		t.Error(err)
 	}
 	r.is("1", 0)
+}
+
+// TestEachSwitchingOnIsLogged has a device left off and switched on twice, with
+// the same trouble each time.
+func TestEachSwitchingOnIsLogged(t *testing.T) {
+	r := newSwitchRig(t)
+	for round := 1; round <= 2; round++ {
+		r.refuse["1"] = usbOnTries + 2
+		if err := r.Reset(context.Background(), r.port); err == nil {
+			t.Fatal("it was switched on")
+		}
+		for range 3 { // refused, refused again, and done
+			r.restoreAll()
+		}
+		r.is("1", 0)
+		for _, words := range []string{"cannot be switched on", "is switched on again"} {
+			if n := strings.Count(r.log.String(), words); n != round {
+				t.Errorf("%q was logged %d times after round %d: %s", words, n, round, r.log.String())
+			}
+		}
+	}
 }
 
 // TestOnlyWhatAResetSwitchedOffIsSwitchedOn leaves alone what others have
@@ -256,7 +277,7 @@ func TestOnlyWhatAResetSwitchedOffIsSwitchedOn(t *testing.T) {
 			}
 			now(r)
 			r.writes = nil
-			r.Restore()
+			r.restoreAll()
 			r.is("0", 0)
 			if len(r.writes) > 0 {
 				t.Errorf("written: %q", r.writes)
@@ -273,7 +294,7 @@ func TestResetInProgressIsLeftAlone(t *testing.T) {
 			return
 		}
 		r.before = func(string) {}
-		r.Restore()
+		r.restoreAll()
 		if err := r.Reset(context.Background(), r.port); err == nil || !strings.Contains(err.Error(), "is being switched already") {
 			t.Errorf("a second reset: %v", err)
 		}
@@ -304,7 +325,7 @@ func TestNoResetThatCannotBeNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.File = file
-	r.Restore()
+	r.restoreAll()
 	if log := r.log.String(); !strings.Contains(log, "remove it") {
 		t.Errorf("log: %s", log)
 	}
@@ -328,13 +349,13 @@ func TestDevicesAreNotedTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all, err := u.Noted()
+	all, err := u.noted()
 	if want := []USBOff{{"1", "2c7c:0125", "1"}, {"0", "2c7c:0125", "2"}}; err != nil || !slices.Equal(all, want) {
 		t.Errorf("noted: %v, %v", all, err)
 	}
 	u.forget("1")
 	u.forget("1")
-	if all, err := u.Noted(); err != nil || len(all) != 1 || all[0].Dir != "0" {
+	if all, err := u.noted(); err != nil || len(all) != 1 || all[0].Dir != "0" {
 		t.Errorf("noted: %v, %v", all, err)
 	}
 }
