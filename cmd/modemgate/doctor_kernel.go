@@ -55,8 +55,8 @@ var kernelSigns = []kernelSign{
 	},
 }
 
-// left is a device that leaves the bus; its first group is the socket.
-var left = regexp.MustCompile(`^usb ([0-9]+-[0-9.]+): USB disconnect`)
+// disconnect is a device that leaves the bus; its first group is the socket.
+var disconnect = regexp.MustCompile(`^usb ([0-9]+-[0-9.]+): USB disconnect`)
 
 // kernel looks into the log of the kernel for signs of bad power and bad
 // cables, which look like modems that hang and come back.
@@ -95,7 +95,7 @@ func (x *examination) judgeKernel(entries []kernelEntry, now time.Duration) {
 				seen[i] = append(seen[i], e)
 			}
 		}
-		if m := left.FindStringSubmatch(e.text); m != nil {
+		if m := disconnect.FindStringSubmatch(e.text); m != nil {
 			if len(leaves[m[1]]) == 0 {
 				sockets = append(sockets, m[1])
 			}
