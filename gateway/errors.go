@@ -34,6 +34,14 @@ const (
 	Internal              Code = "internal"                // 500
 )
 
+// What the detail of a [NotFound] is made of, for clients that word it anew for
+// whom no key's things are hidden from, or that add what to do.
+const (
+	NoSuchMessage = "there is no such message"
+	NoSuchOTP     = "there is no such OTP"
+	OrAnotherKeys = ", or another key made it" // ends both
+)
+
 // Error is a refusal that the caller should see: a code for programs, a
 // sentence for people. It never holds a text, a code, a key or a number.
 type Error struct {

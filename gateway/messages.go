@@ -15,7 +15,7 @@ func (c Caller) mayRead(key string) bool { return c.Key == key || c.Has(ScopeMes
 // mayChange says whether the caller may cancel, resolve or delete it.
 func (c Caller) mayChange(key string) bool { return c.Key == key || c.admin() }
 
-var noMessage = refuse(NotFound, "there is no such message, or another key made it")
+var noMessage = refuse(NotFound, NoSuchMessage+OrAnotherKeys)
 
 // Message reads one message with its parts and history, waiting for a change
 // if asked to.

@@ -22,7 +22,7 @@ const (
 	minCodeDigit = 6 // NIST SP 800-63B-4 §3.1.3.2
 )
 
-var noOTP = refuse(NotFound, "there is no such OTP, or another key made it")
+var noOTP = refuse(NotFound, NoSuchOTP+OrAnotherKeys)
 
 // newCode draws digits without modulo bias: octets of 250 and above are
 // thrown away, so each digit stands for 25 octets.

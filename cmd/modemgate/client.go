@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/gateway"
 )
 
 const (
@@ -255,7 +256,7 @@ func (r *refusal) words(c *client) string {
 	case len(r.Errors) > 1:
 		return fmt.Sprintf("%d things are wrong with this request", len(r.Errors))
 	case c.local && r.Code == "not-found":
-		return strings.TrimSuffix(r.Detail, ", or another key made it")
+		return strings.TrimSuffix(r.Detail, gateway.OrAnotherKeys)
 	}
 	return r.Detail
 }
@@ -275,7 +276,7 @@ func (r *refusal) advice(c *client) []string {
 	switch {
 	case r.Code == "unauthenticated" && !c.local:
 		out = append(out, "set MODEMGATE_KEY to a secret that modemgate key new printed on the machine of the daemon")
-	case r.Code == "not-found" && strings.HasPrefix(r.Detail, "there is no such message"):
+	case r.Code == "not-found" && strings.HasPrefix(r.Detail, gateway.NoSuchMessage):
 		out = append(out, "modemgate messages lists the newest")
 	case r.Code == "no-line":
 		out = append(out, "modemgate status says what the lines lack")

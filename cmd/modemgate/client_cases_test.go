@@ -1,6 +1,10 @@
 package main
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/modemgate/modemgate/gateway"
+)
 
 var queuedByBack = strings.Replace(queuedMessage, `"via":[]`, `"via":["back"]`, 1)
 
@@ -32,7 +36,7 @@ const (
 	wellStatus = `{"version":"1.0.0","site":"berlin","started_at":"2026-05-01T09:00:00.000Z","healthy":true,"problems":[],"clock":"ok","lines":[{"name":"front","state":"up","since_at":"2026-05-01T09:00:03.000Z","paused":false,"simulated":false,"identity":{"number":"+447700900001"},"operator":"Net","registration":"home","signal_dbm":-71,"storage":[{"memory":"SM","used":1,"total":30}],"counters":{"sent":12,"failed":0,"unknown":0,"received":7}}],"queue":{"otp":0,"high":0,"normal":0,"low":0,"held":0,"oldest_at":null},"nats":{"connected":true,"embedded":true,"addr":"127.0.0.1:4222","since_at":null,"waiting":1},"store":{"bytes":1048576,"free_bytes":21474836480,"writable":true}}`
 	illStatus  = `{"version":"1.0.0","site":"berlin","started_at":"2026-05-01T09:00:00.000Z","healthy":false,"problems":["line back is absent: the port is not there","NATS: connection refused"],"clock":"ok","lines":[{"name":"front","state":"up","since_at":"2026-05-01T09:00:03.000Z","simulated":true,"identity":{"number":"+447700900001"},"operator":"Net","registration":"home","signal_dbm":-71,"storage":[],"counters":{"sent":12,"failed":1,"unknown":2,"received":7},"recovery":{"retry_at":null,"incidents":[{"at":"2026-05-01T09:20:00.000Z","cause":"silent","step":"usb","result":"cured","detail":"it answers and is registered","took":"4.2s"},{"at":"2026-05-01T09:19:00.000Z","cause":"silent","step":"reset","result":"in-vain","took":"1m30s"}]}},{"name":"back","state":"absent","since_at":null,"detail":"the port is not there","identity":{"number":"+447700900002"},"storage":[],"counters":{}}],"queue":{"otp":1,"high":0,"normal":3,"low":0,"held":2,"oldest_at":"2026-05-01T09:29:00.000Z"},"nats":{"connected":false,"embedded":false,"since_at":null,"waiting":40,"error":"connection refused"},"store":{"bytes":1048576,"free_bytes":0,"writable":false,"error":"the disk is full"}}`
 
-	notFound   = `{"type":"x","status":404,"detail":"there is no such message, or another key made it","code":"not-found","request_id":"req_1","errors":[]}`
+	notFound   = `{"type":"x","status":404,"detail":"` + gateway.NoSuchMessage + gateway.OrAnotherKeys + `","code":"not-found","request_id":"req_1","errors":[]}`
 	twoFaults  = `{"type":"x","status":400,"detail":"/to is missing (and 1 more, see errors)","code":"invalid-request","request_id":"req_1","errors":[{"pointer":"/to","detail":"is missing"},{"pointer":"/ttl","detail":"must be a duration"}]}`
 	limited    = `{"type":"x","status":429,"detail":"the key has sent 600 messages this minute","code":"limit-exceeded","request_id":"req_1","errors":[],"limit":"minute","retry_at":"2026-05-01T09:31:00.000Z"}`
 	noLine     = `{"type":"x","status":503,"detail":"no line can send this","code":"no-line","request_id":"req_1","errors":[]}`
