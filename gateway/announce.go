@@ -199,13 +199,15 @@ func (s source) Pending(ctx context.Context, stream string, after int64, limit i
 			Seq: e.Seq, Stream: e.Stream, Subject: e.Subject, MsgID: e.MsgID, Type: e.Type, Source: e.Source, At: e.At, Payload: e.Payload,
 		})
 	}
-	s.g.metrics.pending(stream, out)
 	return out, err
 }
 
 func (s source) Mark(ctx context.Context, stream string, upTo int64, streamSeq uint64) error {
-	s.g.metrics.published(stream, upTo, s.g.clock.now())
 	return s.g.st.Update(ctx, "mark-events", func(tx store.Tx) error { return tx.MarkEvents(stream, upTo, streamSeq) })
+}
+
+func (s source) Acknowledged(e events.Event) {
+	s.g.metrics.publish.WithLabelValues(e.Stream).Observe(max(0, s.g.clock.now().Sub(e.At).Seconds()))
 }
 
 func (s source) LastMark(ctx context.Context, stream string) (upTo int64, streamSeq uint64, err error) {

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -27,13 +26,11 @@ type metrics struct {
 	limits   *prometheus.CounterVec
 	probes   *prometheus.CounterVec
 
-	lineSubmit    *prometheus.HistogramVec
-	probeSeconds  *prometheus.HistogramVec
-	probeArrival  *prometheus.HistogramVec
-	publish       *prometheus.HistogramVec
-	alerts        *prometheus.CounterVec
-	unpublished   map[string]map[int64]time.Time // when events came up, by stream and number
-	unpublishedMu sync.Mutex
+	lineSubmit   *prometheus.HistogramVec
+	probeSeconds *prometheus.HistogramVec
+	probeArrival *prometheus.HistogramVec
+	publish      *prometheus.HistogramVec
+	alerts       *prometheus.CounterVec
 
 	mu    sync.Mutex
 	lines map[string]*lineCounters

@@ -143,4 +143,17 @@ func TestPublishingIsMeasured(t *testing.T) {
 	r.until("it is published", func() bool {
 		return r.total("modemgate_publish_seconds", map[string]string{"stream": "inbound"}) == 1
 	})
+	families, err := r.g.Metrics().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "modemgate_publish_seconds" {
+			for _, m := range f.GetMetric() {
+				if s := m.GetHistogram().GetSampleSum(); s <= 0 || s > deadline.Seconds() {
+					t.Errorf("%v of %v s", m.GetLabel(), s)
+				}
+			}
+		}
+	}
 }

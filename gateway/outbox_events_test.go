@@ -22,6 +22,7 @@ func (markingBus) Run(ctx context.Context, src events.Source) error {
 			wakes[stream] = src.Wake(stream)
 			pending, err := src.Pending(ctx, stream, 0, 1)
 			if err == nil && len(pending) > 0 {
+				src.Acknowledged(pending[0])
 				marked = src.Mark(ctx, stream, pending[0].Seq, 1) == nil
 			}
 		}

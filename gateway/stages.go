@@ -3,7 +3,6 @@ package gateway
 import (
 	"time"
 
-	"github.com/modemgate/modemgate/gateway/events"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -41,31 +40,4 @@ func (m *metrics) joins(line string) {
 func (m *metrics) submitted(line string, took time.Duration) {
 	m.submit.Observe(took.Seconds())
 	m.lineSubmit.WithLabelValues(line).Observe(took.Seconds())
-}
-
-// pending notes since when events wait to be published.
-func (m *metrics) pending(stream string, all []events.Event) {
-	m.unpublishedMu.Lock()
-	defer m.unpublishedMu.Unlock()
-	if m.unpublished == nil {
-		m.unpublished = map[string]map[int64]time.Time{}
-	}
-	if m.unpublished[stream] == nil {
-		m.unpublished[stream] = map[int64]time.Time{}
-	}
-	for _, e := range all {
-		m.unpublished[stream][e.Seq] = e.At
-	}
-}
-
-// published measures the events up to a number.
-func (m *metrics) published(stream string, upTo int64, now time.Time) {
-	m.unpublishedMu.Lock()
-	defer m.unpublishedMu.Unlock()
-	for seq, at := range m.unpublished[stream] {
-		if seq <= upTo {
-			m.publish.WithLabelValues(stream).Observe(max(0, now.Sub(at).Seconds()))
-			delete(m.unpublished[stream], seq)
-		}
-	}
 }

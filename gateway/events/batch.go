@@ -50,6 +50,7 @@ func (p *publisher) publish(ctx context.Context, events []Event) error {
 		}
 		p.last, p.conflicts = seq, 0
 		p.stored(it.event, seq)
+		p.src.Acknowledged(it.event)
 		p.bus.opts.Hook("publish:" + p.stream + ":after")
 		p.publishLive(it, seq)
 	}

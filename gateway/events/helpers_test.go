@@ -25,6 +25,7 @@ type outbox struct {
 	next   int64
 	marks  map[string]mark
 	marked int
+	acked  []string // ids
 	wake   map[string]chan struct{}
 }
 
@@ -82,6 +83,12 @@ func (o *outbox) Mark(_ context.Context, stream string, upTo int64, seq uint64) 
 	o.marks[stream] = mark{upTo, seq}
 	o.marked++
 	return nil
+}
+
+func (o *outbox) Acknowledged(e Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.acked = append(o.acked, e.MsgID)
 }
 
 func (o *outbox) LastMark(_ context.Context, stream string) (int64, uint64, error) {

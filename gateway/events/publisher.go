@@ -18,6 +18,8 @@ type Source interface {
 	// Mark says that the events up to Seq upTo are in the stream, the last of
 	// them with sequence streamSeq.
 	Mark(ctx context.Context, stream string, upTo int64, streamSeq uint64) error
+	// Acknowledged tells of an event that NATS has just stored.
+	Acknowledged(e Event)
 	// LastMark is what was marked last; zeros when nothing was.
 	LastMark(ctx context.Context, stream string) (upTo int64, streamSeq uint64, err error)
 	// Wake receives after new events were committed.

@@ -48,6 +48,9 @@ func TestEventsStoredButNotMarkedAreNotPublishedAgain(t *testing.T) {
 			if got, want := r.ids(t, streamInbound), wantIDs(lost+2); !slices.Equal(got, want) {
 				t.Errorf("the stream holds %v, want %v", got, want)
 			}
+			if want := wantIDs(lost + 2); !slices.Equal(r.box.acked, want) {
+				t.Errorf("acknowledged are %v, want each once: %v", r.box.acked, want)
+			}
 		})
 	}
 }
@@ -83,6 +86,9 @@ func TestPoisonIsSetAsideAndTheRestGoesOn(t *testing.T) {
 	r.published(t)
 	if got := r.ids(t, streamInbound); !slices.Equal(got, wantIDs(3)) {
 		t.Errorf("the stream holds %v", got)
+	}
+	if !slices.Equal(r.box.acked, wantIDs(3)) {
+		t.Errorf("acknowledged are %v", r.box.acked)
 	}
 	if got := r.State().SetAside; got != 5 {
 		t.Errorf("%d events set aside, want 5", got)

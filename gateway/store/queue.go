@@ -144,7 +144,8 @@ func (t *tx) CountQueued() (byPriority [4]int, err error) {
 
 // WaitingSince implements [Messages].
 func (t *tx) WaitingSince(now time.Time) (time.Time, error) {
-	return t.moment(`SELECT MIN(MAX(created_at, send_at)) FROM messages WHERE state='queued' AND held=0 AND send_at<=?`, us(now))
+	return t.moment(`SELECT MIN(CASE WHEN send_at>created_at THEN send_at ELSE created_at END)
+		FROM messages WHERE state='queued' AND held=0 AND send_at<=?`, us(now))
 }
 
 // CountQueuedByKey implements [Messages].
