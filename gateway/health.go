@@ -27,7 +27,7 @@ func (d *diskState) full(now time.Time) {
 // look measures the disk and the clock.
 func (g *Gateway) look(ctx context.Context) {
 	free, err := g.o.FreeSpace()
-	size := g.st.Stats().Bytes
+	size := g.st.Size()
 	d := &g.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()

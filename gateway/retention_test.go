@@ -82,7 +82,7 @@ func TestPurgedDataNoLongerCountsAgainstStorageMax(t *testing.T) {
 	if _, err := r.g.PauseLine(t.Context(), admin, "modem0"); err != nil {
 		t.Fatal(err)
 	}
-	empty := r.st.Stats().Bytes
+	empty := r.st.Size()
 	for range 60 {
 		m := r.post(gateway.NewMessage{To: alice, Text: strings.Repeat("full ", 200)})
 		if _, err := r.g.CancelMessage(t.Context(), app, m.ID); err != nil {
@@ -92,7 +92,7 @@ func TestPurgedDataNoLongerCountsAgainstStorageMax(t *testing.T) {
 	if err := r.st.Checkpoint(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	most = (empty + r.st.Stats().Bytes) / 2
+	most = (empty + r.st.Size()) / 2
 	r.restart()
 	post := func() error {
 		_, _, err := r.g.CreateMessage(t.Context(), app, gateway.NewMessage{To: alice, Text: "is there room?"})

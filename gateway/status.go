@@ -25,7 +25,7 @@ func (g *Gateway) Status(ctx context.Context, r Request) (Status, error) {
 	if s.NATS, err = g.natsStatus(ctx); err != nil {
 		return s, err
 	}
-	size := g.st.Stats().Bytes
+	size := g.st.Size()
 	g.disk.mu.Lock()
 	s.Store = StoreStatus{Bytes: size, FreeBytes: g.disk.free, Writable: g.disk.err == "", Error: g.disk.err}
 	g.disk.mu.Unlock()

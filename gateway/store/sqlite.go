@@ -216,18 +216,15 @@ func (s *sqliteStore) Close() error {
 }
 
 // Stats says how the store does; see [Store].
-func (s *sqliteStore) Stats() Stats {
-	st := s.stats.read()
-	st.Bytes = s.size()
-	return st
-}
+func (s *sqliteStore) Stats() Stats { return s.stats.read() }
 
 // measurePatience is how long a measure of the size waits for the views that
 // are open.
 const measurePatience = time.Second
 
-// size is [Stats].Bytes. While it cannot be asked, all of the files counts.
-func (s *sqliteStore) size() int64 {
+// Size says how much the data takes; see [Store]. While it cannot be asked, all
+// of the files counts.
+func (s *sqliteStore) Size() int64 {
 	ctx, cancel := context.WithTimeout(context.Background(), measurePatience)
 	defer cancel()
 	c, err := s.borrow(ctx)

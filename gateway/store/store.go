@@ -52,6 +52,9 @@ type Store interface {
 
 	// Stats says how the store does, for the metrics.
 	Stats() Stats
+	// Size is how many octets the data takes, its log included; what is free in
+	// the files does not count. It reads the database.
+	Size() int64
 
 	// Close waits for the running commits and closes the database.
 	Close() error
@@ -63,7 +66,6 @@ type Stats struct {
 	Steps         uint64        // updates in them; more than Commits when they shared one
 	CommitSeconds float64       // time spent in commits, seconds
 	LastCommit    time.Duration // duration of the last one
-	Bytes         int64         // taken by the data, its log included; not what is free in the files
 }
 
 // Errors of the package. Match with errors.Is.
