@@ -212,6 +212,7 @@ type Gateway struct {
 	disk      diskState
 	queued    queueBound
 	sweeper   heart
+	turns     turns
 	erasing   chan struct{} // asks for a checkpoint
 	adopting  sync.Mutex    // one SIM after the other
 	adopted   atomic.Pointer[[]adopted]

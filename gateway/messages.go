@@ -117,7 +117,7 @@ func (g *Gateway) ListMessages(ctx context.Context, r Request, f MessageFilter) 
 		}
 	}
 	var page MessagePage
-	err := g.st.View(ctx, func(tx store.Tx) error {
+	err := g.search(ctx, r.Caller.Key, func(tx store.Tx) error {
 		found, err := tx.ListMessages(q)
 		if err != nil {
 			return err

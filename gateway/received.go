@@ -45,7 +45,7 @@ func (g *Gateway) ListInbound(ctx context.Context, r Request, f InboundFilter) (
 	var page InboundPage
 	err = g.await(ctx, topicInbound, f.Wait, func() (bool, error) {
 		page = InboundPage{}
-		err := g.st.View(ctx, func(tx store.Tx) error {
+		err := g.search(ctx, r.Caller.Key, func(tx store.Tx) error {
 			found, err := tx.ListInbound(q)
 			if err != nil {
 				return err

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/driver/usb"
 )
 
 // Levels of signal, dBm: below weak messages begin to fail.
@@ -171,11 +173,56 @@ func (x *examination) lines(ctx context.Context, held map[string]string) {
 		}
 	}
 	devices, _ := x.place.usb.Scan()
+	here, silent := map[string]driver.Identity{}, 0
 	for _, d := range devices {
-		if ports, sure := d.Candidates(); sure && len(ports) > 0 {
-			x.modem(ctx, d.Path, ports[0].Node, "", held, asked)
+		ports, sure := d.Candidates()
+		if len(ports) == 0 {
+			continue
+		}
+		if !sure {
+			silent++
+			continue
+		}
+		id := x.modem(ctx, d.Path, ports[0].Node, "", held, asked)
+		here[d.Path] = id
+		if id.IMEI == "" || id.ICCID == "" {
+			silent++
 		}
 	}
+	for _, l := range x.cfg.Modems.List {
+		if l.Port == "" {
+			x.sought(l, here, silent)
+		}
+	}
+}
+
+// sought says where the modem of a line is that is listed by IMEI, ICCID or
+// socket. silent is how many modems did not say who they are.
+func (x *examination) sought(l configs.Line, here map[string]driver.Identity, silent int) {
+	what := "no modem in the USB socket " + l.USBPath
+	for path, id := range here {
+		switch {
+		case l.USBPath != "":
+			if path != l.USBPath {
+				continue
+			}
+		case l.IMEI != "":
+			if what = "no modem with the IMEI " + l.IMEI; !usb.SameIMEI(id.IMEI, l.IMEI) {
+				continue
+			}
+		default:
+			if what = "no SIM with the ICCID " + l.ICCID; !usb.SameICCID(id.ICCID, l.ICCID) {
+				continue
+			}
+		}
+		x.ok("line", l.Name, "its modem is at %s", path)
+		return
+	}
+	level, do := levelFail, "modemgate modems lists what is plugged in, and where"
+	if l.USBPath == "" && silent > 0 {
+		level, what = levelWarn, what+" among those that could be asked"
+	}
+	x.add("line", l.Name, level, what, do)
 }
 
 // broker looks whether the cluster can be reached.
@@ -217,11 +264,12 @@ var simCures = map[string]string{
 // modemPatience is how long one modem may take for a check-up.
 const modemPatience = 45 * time.Second
 
-// modem opens one modem that nobody holds and asks what it lacks.
-func (x *examination) modem(ctx context.Context, about, port, smsc string, held map[string]string, asked map[string]bool) {
+// modem opens one modem that nobody holds, asks what it lacks, and gives who it
+// said it is.
+func (x *examination) modem(ctx context.Context, about, port, smsc string, held map[string]string, asked map[string]bool) (id driver.Identity) {
 	real, err := filepath.EvalSymlinks(port)
 	if err != nil || held[real] != "" || asked[real] {
-		return // told already
+		return id // told already
 	}
 	asked[real] = true
 	ctx, cancel := context.WithTimeout(ctx, modemPatience)
@@ -233,19 +281,19 @@ func (x *examination) modem(ctx context.Context, about, port, smsc string, held 
 			do = ""
 		}
 		x.add("modem", about, levelFail, err.Error(), do)
-		return
+		return id
 	}
 	defer m.Close()
 	c, err := m.Checkup(ctx)
 	if err != nil {
 		x.add("modem", about, levelFail, err.Error(), "unplug it and plug it in again")
-		return
+		return id
 	}
 	x.ok("modem", about, "%s %s, IMEI %s", orNone(c.Identity.Manufacturer), c.Identity.Model, orNone(c.Identity.IMEI))
 	x.pinTries(about, c.PINTries)
 	if c.SIM != "" {
 		x.add("sim", about, levelFail, (&driver.SIMError{State: c.SIM, Left: c.PINTries}).Error(), simCures[c.SIM])
-		return
+		return c.Identity
 	}
 	x.ok("sim", about, "is ready, ICCID %s", orNone(c.Identity.ICCID))
 	x.network(about, c.Status.Registration, c.Status.Operator, c.Status.SignalDBM)
@@ -256,4 +304,5 @@ func (x *examination) modem(ctx context.Context, about, port, smsc string, held 
 	for _, mem := range c.Status.Storage {
 		x.memory(about, mem.Name, mem.Used, mem.Total)
 	}
+	return c.Identity
 }

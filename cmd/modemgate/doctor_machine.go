@@ -259,10 +259,19 @@ func (x *examination) otherPorts(d usb.Device, ours string) {
 		if p.Node == ours {
 			continue
 		}
-		if holder := driver.PortHolder(p.Node, lockDir); holder != "" && !strings.HasPrefix(holder, "modemgate") {
+		if holder := driver.PortHolder(p.Node, lockDir); holder != "" && !x.ours(holder) {
 			x.add("port", p.Node, levelWarn, fmt.Sprintf("%s holds it, the %s port of the same modem: it may change settings and take SMS away", holder, p.Role), "stop that program, unless it is for data only")
 		}
 	}
+}
+
+// ours says whether it is the daemon of this configuration that holds a port.
+// Who may not know its process goes by the name.
+func (x *examination) ours(holder string) bool {
+	if pid := lockHolder(x.cfg.DataDir); pid != "" {
+		return strings.Contains(holder, pid)
+	}
+	return strings.HasPrefix(holder, "modemgate")
 }
 
 // known says whether a port is one of a device that is a modem.
@@ -304,7 +313,7 @@ func (x *examination) port(node string, held map[string]string) {
 	switch {
 	case holder == "":
 		x.ok("port", node, "nobody holds it (%s)", rights)
-	case strings.HasPrefix(holder, "modemgate"):
+	case x.ours(holder):
 		x.ok("port", node, "%s holds it (%s)", holder, rights)
 	default:
 		x.add("port", node, levelFail, holder+" holds it", "stop that program: two on one port lose messages")

@@ -18,6 +18,7 @@ type conn struct {
 	dir   string // where the files are
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue // of the statement being run
+	until context.Context     // ends what is read; nil: nothing does
 }
 
 // stmt prepares a statement once per connection. Statements are written in
@@ -94,7 +95,14 @@ func (c *conn) query(scan func(row scanner) error, query string, args ...any) er
 	if err != nil {
 		return err
 	}
-	return c.read(context.Background(), s, scan, args)
+	return c.read(c.reading(), s, scan, args)
+}
+
+func (c *conn) reading() context.Context {
+	if c.until == nil {
+		return context.Background()
+	}
+	return c.until
 }
 
 func (c *conn) read(ctx context.Context, s driver.Stmt, scan func(row scanner) error, args []any) (err error) {
@@ -105,6 +113,9 @@ func (c *conn) read(ctx context.Context, s driver.Stmt, scan func(row scanner) e
 	rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, values)
 	clear(values)
 	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return sqliteError(err, c.dir)
 	}
 	defer func() {
@@ -117,6 +128,8 @@ func (c *conn) read(ctx context.Context, s driver.Stmt, scan func(row scanner) e
 		switch err := rows.Next(r); {
 		case errors.Is(err, io.EOF):
 			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil:
 			return sqliteError(err, c.dir)
 		}
@@ -132,7 +145,7 @@ func (c *conn) row(dest []any, query string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return c.readOne(context.Background(), s, dest, args)
+	return c.readOne(c.reading(), s, dest, args)
 }
 
 func (c *conn) readOne(ctx context.Context, s driver.Stmt, dest, args []any) error {

@@ -26,12 +26,14 @@ func Statements(s Store) []string {
 		return nil // closed by its test
 	}
 	st := s.(*sqliteStore)
-	for range maxViews {
-		c := <-st.views
-		if c != nil {
-			collect(c)
+	for _, pool := range []chan *conn{st.views, st.search} {
+		for range maxViews {
+			c := <-pool
+			if c != nil {
+				collect(c)
+			}
+			pool <- c
 		}
-		st.views <- c
 	}
 	return out
 }
@@ -111,4 +113,10 @@ func OpenNext(o Options, fail bool) (Store, error) {
 		return nil, err // not a nil *sqliteStore in the interface
 	}
 	return s, nil
+}
+
+// CountTo counts to n in the database, for as long as that takes.
+func CountTo(t Tx, n int64) error {
+	var got int64
+	return t.(*tx).row([]any{&got}, `WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<?) SELECT COUNT(*) FROM c`, n)
 }

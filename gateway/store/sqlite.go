@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,7 +46,9 @@ type sqliteStore struct {
 	migrations []migration
 
 	queue  queue
-	views  chan *conn // idle reading connections; nil for one not opened yet
+	views  chan *conn   // idle reading connections; nil for one not opened yet
+	search chan *conn   // those of searches
+	bytes  atomic.Int64 // of the last measure; 0: none yet
 	stats  stats
 	checks checkpointer
 	recent recent
@@ -77,7 +80,7 @@ func openSQLite(ctx context.Context, o Options, migrations []migration) (*sqlite
 	}
 	s := &sqliteStore{
 		o: o, path: filepath.Join(o.Dir, FileName), seal: seal, migrations: migrations,
-		views: make(chan *conn, maxViews), closing: make(chan struct{}), done: make(chan struct{}),
+		views: make(chan *conn, maxViews), search: make(chan *conn, maxViews), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.queue.wake = make(chan struct{}, 1)
 	s.checks.init()
@@ -96,6 +99,7 @@ func openSQLite(ctx context.Context, o Options, migrations []migration) (*sqlite
 	}
 	for range maxViews {
 		s.views <- nil
+		s.search <- nil
 	}
 	go s.write(&writer{s: s, c: w})
 	go s.runCheckpoints()
@@ -153,7 +157,16 @@ func (s *sqliteStore) checkSealKey(c *conn) error {
 
 // View runs fn on a snapshot; see [Store].
 func (s *sqliteStore) View(ctx context.Context, fn func(tx Tx) error) error {
-	c, err := s.borrow(ctx)
+	return s.view(ctx, s.views, fn)
+}
+
+// Search runs fn on a snapshot until ctx ends; see [Store].
+func (s *sqliteStore) Search(ctx context.Context, fn func(tx Tx) error) error {
+	return s.view(ctx, s.search, fn)
+}
+
+func (s *sqliteStore) view(ctx context.Context, pool chan *conn, fn func(tx Tx) error) error {
+	c, err := s.borrow(ctx, pool)
 	if err != nil {
 		return err
 	}
@@ -161,20 +174,24 @@ func (s *sqliteStore) View(ctx context.Context, fn func(tx Tx) error) error {
 	defer func() {
 		// A failed or panicking view must not hand its snapshot to the next.
 		t.ended = true
+		c.until = nil
 		if _, err := c.exec(sqliteRollback); err != nil {
 			c.close()
 			c = nil
 		}
-		s.views <- c
+		pool <- c
 	}()
 	if _, err := c.exec(sqliteBeginView); err != nil {
 		return err
+	}
+	if pool == s.search {
+		c.until = ctx
 	}
 	return fn(t)
 }
 
 // borrow takes a reading connection, or opens it.
-func (s *sqliteStore) borrow(ctx context.Context) (*conn, error) {
+func (s *sqliteStore) borrow(ctx context.Context, pool chan *conn) (*conn, error) {
 	select {
 	case <-s.closing:
 		return nil, ErrClosed
@@ -185,13 +202,13 @@ func (s *sqliteStore) borrow(ctx context.Context) (*conn, error) {
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case c := <-s.views:
+	case c := <-pool:
 		if c != nil {
 			return c, nil
 		}
 		c, err := sqliteOpen(context.WithoutCancel(ctx), s.path, "read")
 		if err != nil {
-			s.views <- nil
+			pool <- nil
 			return nil, sqliteError(err, s.o.Dir)
 		}
 		return c, nil
@@ -206,8 +223,10 @@ func (s *sqliteStore) Close() error {
 		s.checks.wait()
 		<-s.done
 		for range maxViews {
-			if c := <-s.views; c != nil {
-				s.err = errors.Join(s.err, c.close())
+			for _, pool := range []chan *conn{s.views, s.search} {
+				if c := <-pool; c != nil {
+					s.err = errors.Join(s.err, c.close())
+				}
 			}
 		}
 	})
@@ -222,23 +241,35 @@ func (s *sqliteStore) Stats() Stats { return s.stats.read() }
 // are open.
 const measurePatience = time.Second
 
-// Size says how much the data takes; see [Store]. While it cannot be asked, all
-// of the files counts.
+// Size says how much the data takes; see [Store]. While it cannot be asked, it
+// is what it was; before that all of the files counts.
 func (s *sqliteStore) Size() int64 {
+	n, err := s.measure()
+	switch {
+	case err == nil:
+		s.bytes.Store(n)
+	case s.bytes.Load() != 0:
+		n = s.bytes.Load()
+	default:
+		n = sqliteFiles(s.path)
+	}
+	return n
+}
+
+func (s *sqliteStore) measure() (int64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), measurePatience)
 	defer cancel()
-	c, err := s.borrow(ctx)
+	c, err := s.borrow(ctx, s.views)
 	if err != nil {
-		return sqliteFiles(s.path)
+		return 0, err
 	}
 	n, err := sqliteSize(c)
 	if err != nil {
-		n = sqliteFiles(s.path)
 		c.close()
 		c = nil
 	}
 	s.views <- c
-	return n
+	return n, err
 }
 
 // stats are counted by the writer.

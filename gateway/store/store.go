@@ -38,6 +38,11 @@ type Store interface {
 	// View runs fn on a consistent snapshot. Changes through tx fail.
 	View(ctx context.Context, fn func(tx Tx) error) error
 
+	// Search is View for what may look at many rows, such as a page of a list
+	// that few rows fit. It has its own few connections, so that it keeps no
+	// View waiting, and ends with ctx.
+	Search(ctx context.Context, fn func(tx Tx) error) error
+
 	// Unpublished lists events of a stream that are not marked as published
 	// and have a seq above after, oldest first. It takes no transaction while
 	// the caller keeps up with what is committed.
