@@ -225,3 +225,45 @@ func TestModems(t *testing.T) {
 		t.Errorf("exit %d, out %s, err %s", r.code, r.out, r.err)
 	}
 }
+
+// A line that is listed by modem, SIM or socket is looked for in what is
+// plugged in.
+func TestDoctorLooksForTheModemsOfLines(t *testing.T) {
+	n, err := sim.New(sim.Options{Modems: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	m := n.Modems()[0]
+	p := newPatient(t, fmt.Sprintf(`modems: {list: [{name: front, imei: %q}, {name: card, iccid: %q}, {name: socket, usb_path: 1-3},
+  {name: back, imei: "490154203237518"}, {name: side, usb_path: 9-9}, {name: none, iccid: "89490000000000000004"}]}
+`, m.IMEI(), m.ICCID()))
+	d := usbtest.Device{Path: "1-3", ID: "2c7c:0125"}
+	for i := range 4 {
+		d.Interfaces = append(d.Interfaces, usbtest.Interface{Number: i, TTY: fmt.Sprintf("ttyUSB%d", i)})
+	}
+	d.Interfaces[2].Target = m.Path()
+	p.bus.Plug(d)
+	p.finds(
+		"ok line front: its modem is at 1-3", "ok line card: its modem is at 1-3", "ok line socket: its modem is at 1-3",
+		"FAIL line back: no modem with the IMEI 490154203237518", "FAIL line side: no modem in the USB socket 9-9",
+		"FAIL line none: no SIM with the ICCID 89490000000000000004",
+	)
+}
+
+// Who holds a port is the daemon when it is its process, under whatever name.
+func TestDoctorKnowsTheDaemonByItsProcess(t *testing.T) {
+	x := examination{}
+	x.cfg.DataDir = t.TempDir()
+	if !x.ours("modemgate (pid 7)") || x.ours("minicom (pid 7)") {
+		t.Error("where the process is not known it goes by the name")
+	}
+	if err := os.WriteFile(filepath.Join(x.cfg.DataDir, "lock"), []byte("1234\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for holder, want := range map[string]bool{"mg (pid 1234)": true, "modemgate (pid 99)": false, "mg (pid 12345)": false, "mg (pid 1234) (lock file /var/lock/LCK..ttyUSB0)": true} {
+		if x.ours(holder) != want {
+			t.Errorf("%s: %v", holder, !want)
+		}
+	}
+}
