@@ -41,12 +41,12 @@ type outage struct {
 func (l *line) works(now time.Time) (ok bool, why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.state.State != "up":
+	switch blocked := l.block.state(now); {
+	case l.state.State != stateUp:
 		return false, strings.TrimSuffix(l.state.State+", "+l.state.Detail, ", ")
-	case now.Before(l.block.until) && l.mute():
+	case blocked == stateOutOfService:
 		return false, l.block.why + ", and nothing helped"
-	case now.Before(l.block.until):
+	case blocked == stateRefused:
 		return false, "the network refuses it, " + l.block.why
 	}
 	return true, ""
@@ -56,7 +56,7 @@ func (l *line) works(now time.Time) (ok bool, why string) {
 func (l *line) since(now time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s := l.state.Since; l.state.State != "up" && !s.IsZero() && s.Before(now) {
+	if s := l.state.Since; l.state.State != stateUp && !s.IsZero() && s.Before(now) {
 		return s
 	}
 	return now

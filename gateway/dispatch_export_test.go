@@ -40,3 +40,8 @@ func (g *Gateway) Routes() int {
 
 // AnsweredUntil is until when a line that has ended may still have been answered.
 func (g *Gateway) AnsweredUntil(name string) time.Time { return g.lineNamed(name).ladder.answer }
+
+// Works is what an SMS to the operator would tell of a line.
+func (g *Gateway) Works(line string) (ok bool, why string) {
+	return g.lineNamed(line).works(g.clock.now())
+}

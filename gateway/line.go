@@ -65,14 +65,6 @@ type line struct {
 	standing string         // what was last told of SIM and network, "" after the modem was opened
 }
 
-// blockade keeps a line from sending after the network or the SIM refused it
-// as a whole.
-type blockade struct {
-	until time.Time
-	why   string
-	step  time.Duration
-}
-
 func newLine(g *Gateway, o LineOptions) *line {
 	l := &line{g: g, o: o, log: g.log.With("line", o.Name), wake: make(chan struct{}, 1), ordered: make(chan struct{}, 1), quit: make(chan struct{}), memories: map[string]*memory{}, passed: passed{}}
 	l.quota.o, l.quota.cheapest = o, cheapest(g.o.Costs)

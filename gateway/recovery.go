@@ -248,7 +248,7 @@ func (l *line) outOfService(ctx context.Context, cause string) {
 		l.showRecovery(cause, StepNone, until)
 		return
 	}
-	l.setState(StepNone, detail)
+	l.setState(stateOutOfService, detail)
 	l.showRecovery(cause, StepNone, until)
 	defer l.showRecovery(cause, "", time.Time{})
 	plug := l.plug()

@@ -180,6 +180,34 @@ func (r *rig) toldAlike(c standing) {
 	}
 }
 
+// A line that rested for its modem, which could not send, and is then refused by
+// the network is refused: nothing that is told of it is of the rest.
+func TestRefusalAfterARestIsToldAsOne(t *testing.T) {
+	r := newHastyRig(t, ladder, nil)
+	m := r.net.Modems()[0]
+	r.lineState("modem0", "up")
+	failing(500, 3)(r, m)
+	r.hurry("the line rests", func() bool { return r.line("modem0").State == gateway.StepNone })
+	if ok, why := r.g.Works("modem0"); ok || !strings.Contains(why, "cannot send, and nothing helped") {
+		t.Errorf("while it rests: %v, %q", ok, why)
+	}
+	m.ClearFaults()
+	m.Inject(sim.Fault{Kind: sim.FaultCMS, Code: 34, Times: -1})
+	r.pass(24 * time.Hour)
+	r.posts(1)
+	r.hurry("the network has refused it", func() bool {
+		l := r.line("modem0")
+		return l.LastError == "cms-34" && l.State != "up"
+	})
+	r.toldAlike(standing{state: "refused", open: true})
+	if l := r.line("modem0"); !strings.Contains(l.Detail, "cms-34: the SIM is out of credit") {
+		t.Errorf("detail %q", l.Detail)
+	}
+	if ok, why := r.g.Works("modem0"); ok || why != "the network refuses it, cms-34" {
+		t.Errorf("told by SMS: %v, %q", ok, why)
+	}
+}
+
 // alertStates are the states that the expression of an alert names.
 func alertStates(t *testing.T, alert string) []string {
 	t.Helper()
