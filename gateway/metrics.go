@@ -159,7 +159,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	now := m.g.clock.now()
 	for _, l := range m.g.lines() {
 		l.mu.Lock()
-		state, _ := l.stands(now)
+		state, _, _ := l.stands(now)
 		name, storage, signal, credit := l.o.Name, l.state.Storage, l.state.SignalDBM, l.balance
 		l.mu.Unlock()
 		if signal != 0 {

@@ -305,15 +305,15 @@ func (q *quota) share(now time.Time) (window, minute float64) {
 	return window, 1 - q.tokens/float64(q.o.PerMinute)
 }
 
-// words say what the limits keep the line from, "" if nothing.
-func (q *quota) words(now time.Time) string {
+// words say what the limits keep the line from, and until when; "" if nothing.
+func (q *quota) words(now time.Time) (words string, until time.Time) {
 	c, until := q.reached(now)
 	switch {
 	case until.IsZero():
-		return ""
+		return "", until
 	case c.name == capCost:
-		return fmt.Sprintf("it has sent for the %d units of cost of this month (limits.%s): it receives, and sends again at %s", c.limit, c.name, when(until))
+		return fmt.Sprintf("it has sent for the %d units of cost of this month (limits.%s): it receives, and sends again at %s", c.limit, c.name, when(until)), until
 	}
 	window := map[string]string{capDay: "day", capMonth: "month"}[c.name]
-	return fmt.Sprintf("it has sent its %d SMS parts of this %s (limits.%s): it receives, and sends again at %s", c.limit, window, c.name, when(until))
+	return fmt.Sprintf("it has sent its %d SMS parts of this %s (limits.%s): it receives, and sends again at %s", c.limit, window, c.name, when(until)), until
 }

@@ -107,16 +107,8 @@ func (l *line) chosen(m *store.Message) string {
 func (l *line) ready(now time.Time) (ok bool, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch state, _ := l.stands(now); {
-	case state == stateUp:
-		return true, time.Time{}
-	case l.state.Paused, l.state.State != stateUp:
-		return false, time.Time{}
-	case now.Before(l.block.until):
-		return false, l.block.until
-	}
-	_, until = l.quota.reached(now)
-	return false, until
+	state, _, until := l.stands(now)
+	return state == stateUp, until
 }
 
 // free says whether the line could send at once.

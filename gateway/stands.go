@@ -36,22 +36,23 @@ func (b blockade) state(now time.Time) string {
 // stands says what the line is in at the moment and what is wrong with it: what
 // its modem, SIM and network leave, then what keeps a line that works from
 // sending. Only a line that is up sends. Status, metrics and the choice of a
-// line all take it from here. It is called with mu held.
-func (l *line) stands(now time.Time) (state, detail string) {
+// line all take it from here. A line that will send again by itself has the time
+// of that in until. It is called with mu held.
+func (l *line) stands(now time.Time) (state, detail string, until time.Time) {
 	state, detail = l.state.State, l.state.Detail
 	if state != stateUp {
-		return state, detail
+		return state, detail, until
 	}
 	switch blocked := l.block.state(now); {
 	case l.state.Paused:
-		return statePaused, "it receives and does not send: modemgate line resume " + l.o.Name + ", or POST /v1/lines/" + l.o.Name + "/resume, lets it send"
+		return statePaused, "it receives and does not send: modemgate line resume " + l.o.Name + ", or POST /v1/lines/" + l.o.Name + "/resume, lets it send", until
 	case blocked == stateOutOfService:
-		return blocked, fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", l.block.why, when(l.block.until))
+		return blocked, fmt.Sprintf("%s and nothing helped: it receives, and is tried again at %s", l.block.why, when(l.block.until)), l.block.until
 	case blocked == stateRefused:
-		return blocked, fmt.Sprintf("the network refused this line (%s): it receives, and sends again at %s", refusal(l.block.why), when(l.block.until))
+		return blocked, fmt.Sprintf("the network refused this line (%s): it receives, and sends again at %s", refusal(l.block.why), when(l.block.until)), l.block.until
 	}
-	if words := l.quota.words(now); words != "" {
-		return stateLimited, words
+	if words, until := l.quota.words(now); words != "" {
+		return stateLimited, words, until
 	}
-	return state, detail
+	return state, detail, until
 }

@@ -139,7 +139,7 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	now := l.g.clock.now()
 	l.mu.Lock()
 	s := l.state
-	s.State, s.Detail = l.stands(now)
+	s.State, s.Detail, _ = l.stands(now)
 	s.Storage = append([]StorageStatus(nil), s.Storage...)
 	full := ""
 	if l.standing != "" { // else the modem is not there
