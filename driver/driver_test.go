@@ -76,6 +76,29 @@ func TestSendHoldsLinkWhileMoreFollows(t *testing.T) {
 	}
 }
 
+// A modem that is lost at AT+CMMS is told apart from one that is lost at AT+CMGS.
+func TestModemLostAtTheCommandThatHoldsTheLink(t *testing.T) {
+	for name, lose := range map[string]func(*peer, *Modem){
+		"hangs": func(p *peer, _ *Modem) { p.says("", "+CMMS") },
+		"goes":  func(p *peer, _ *Modem) { p.on("+CMMS", func(p *peer, _ string) { _ = p.master.Close() }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t)
+			m := p.open()
+			m.s.limit = 300 * time.Millisecond
+			lose(p, m)
+			_, err := m.Send(context.Background(), Submission{TPDU: samplePDU, More: true})
+			if e := sendError(t, err); e.Fate != NotSent || e.Class != Temporary || e.Code != CodeLink {
+				t.Errorf("got %v", err)
+			}
+			_, err = m.Send(context.Background(), Submission{TPDU: samplePDU, More: true})
+			if e := sendError(t, err); e.Fate != NotSent || e.Code == CodeLink {
+				t.Errorf("a session that has ended: %v", err)
+			}
+		})
+	}
+}
+
 func TestAtPromptErrorEscapes(t *testing.T) {
 	p := newPeer(t)
 	m := p.open()

@@ -123,9 +123,14 @@ func (c Class) String() string {
 	return fmt.Sprintf("Class(%d)", int(c))
 }
 
+// CodeLink is the Code of a [SendError] whose modem was lost at AT+CMMS (3GPP TS
+// 27.005 §3.5.6), before AT+CMGS: gone, or without an answer in time. Sent without
+// [Submission.More], nothing needs that command.
+const CodeLink = "link"
+
 // SendError says what became of a submission. Code is "cms-N" (3GPP TS 27.005
 // §3.2.5), "cme-N" (3GPP TS 27.007 §9.2), "error" (a bare ERROR), "timeout",
-// "gone", "prompt" or "canceled". Wait is a hint how long to wait before
+// "gone", "prompt", "canceled" or [CodeLink]. Wait is a hint how long to wait before
 // another attempt, 0 for none.
 type SendError struct {
 	Fate  Fate

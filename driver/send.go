@@ -42,7 +42,7 @@ func (m *Modem) Send(ctx context.Context, s Submission) (mr int, err error) {
 	}
 	defer release()
 	if err := m.holdLink(s.More); err != nil {
-		return -1, notBegun(err)
+		return -1, &SendError{Fate: NotSent, Class: Temporary, Code: CodeLink, Err: err}
 	}
 	if err := ctx.Err(); err != nil {
 		return -1, notBegun(err)

@@ -1,9 +1,13 @@
 package gateway_test
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/gateway"
 )
@@ -62,5 +66,66 @@ func TestBurstHoldsTheLink(t *testing.T) {
 				t.Errorf("%q, want %q", got, row.want)
 			}
 		})
+	}
+}
+
+// A modem that was lost at AT+CMGS in a burst holds the link again: AT+CMMS was
+// not what it failed at.
+func TestBurstAfterALossAtTheSend(t *testing.T) {
+	for name, fault := range map[string]sim.Fault{
+		"pulled out": {Kind: sim.FaultUnplug, Match: "+CMGS", Point: sim.PointCommand},
+		"no prompt":  {Kind: sim.FaultNoPrompt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := rigFor(t, nil, nil, driver.Options{CommandTimeout: 30 * time.Second, PromptTimeout: 500 * time.Millisecond, SubmitTimeout: 30 * time.Second})
+			r.lineState("modem0", "up")
+			m := r.net.Modems()[0]
+			m.Inject(fault)
+			r.burst(3)
+			if fault.Kind == sim.FaultUnplug {
+				r.lineState("modem0", "absent")
+				m.Plug()
+			}
+			r.hurry("it holds the link again", func() bool { return strings.HasPrefix(links(m), "? 2 send ? 2 send") })
+		})
+	}
+}
+
+// A modem that was lost at AT+CMMS does without it, also for a long message;
+// another one in its place is asked for it again.
+func TestLossAtTheLinkIsOfOneModem(t *testing.T) {
+	var plugged atomic.Int32
+	r := newRig(t, func(o *gateway.Options) {
+		first, second := o.Lines[0].Open, o.Lines[1].Open
+		o.Lines = o.Lines[:1]
+		o.Lines[0].Open = func(ctx context.Context) (gateway.Modem, error) {
+			if plugged.Load() == 1 {
+				return second(ctx)
+			}
+			return first(ctx)
+		}
+	}, twoModems)
+	r.lineState("modem0", "up")
+	m, other := r.net.Modems()[0], r.net.Modems()[1]
+	m.Inject(sim.Fault{Kind: sim.FaultUnplug, Match: "+CMMS=2", Point: sim.PointCommand})
+	ids := r.burst(2)
+	r.lineState("modem0", "absent")
+	m.Plug()
+	r.hurry("both are delivered", func() bool { return r.delivered(ids) })
+	long := r.post(gateway.NewMessage{To: alice, Text: strings.Repeat("of two parts ", 20)})
+	r.await(long.ID, "delivered")
+	if got, want := links(m), "? 2 ? send send send send"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	plugged.Store(1)
+	m.Unplug()
+	r.until("the line has the other modem", func() bool { return r.line("modem0").IMEI == other.IMEI() })
+	r.lineState("modem0", "up")
+	for _, id := range r.burst(3) {
+		r.await(id, "delivered")
+	}
+	if got, want := links(other), "? 2 send send 0 send"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

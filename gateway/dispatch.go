@@ -260,21 +260,6 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 	}
 }
 
-// follows says whether this line has something to send right after a claim: the
-// radio link is then kept (AT+CMMS, 3GPP TS 27.005 §3.5.6). Should another line be
-// quicker, the modem closes the link by itself after 1 to 5 s.
-func (l *line) follows(tx store.Tx, m *store.Message, part int, now time.Time) (bool, error) {
-	if part < len(m.Parts) {
-		return true, nil
-	}
-	if l.alone {
-		return false, nil
-	}
-	left, _ := l.left(now)
-	_, ok, err := tx.NextQueued(l.routes(), now, left...)
-	return ok, err
-}
-
 // stranded ends a long message whose rest cannot follow: the SIM that sent
 // its first parts is gone.
 func (l *line) stranded(tx store.Tx, m *store.Message) error {
@@ -358,7 +343,7 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 	l.submitted.Store(true)
 	defer func() {
 		l.ladder.answer = time.Time{}
-		l.alone = l.alone || c.more && c.part == len(c.m.Parts) && neverPrompted(err)
+		l.lostLink(err)
 		if se := (*driver.SendError)(nil); errors.As(err, &se) && se.Fate == driver.Unknown && se.Code == "gone" {
 			l.ladder.answer = began.Add(time.Duration(prompted.Load()) + l.answerTime())
 		}
@@ -380,11 +365,4 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 		l.g.metrics.submitted(l.o.Name, time.Since(began))
 	}
 	return mr, err
-}
-
-// neverPrompted says whether the modem was lost before it asked for the text. If
-// it was AT+CMMS that it did not take, the line had better do without.
-func neverPrompted(err error) bool {
-	var se *driver.SendError
-	return errors.As(err, &se) && se.Fate == driver.NotSent && (se.Code == "gone" || se.Code == "timeout" || se.Code == "prompt")
 }

@@ -36,7 +36,7 @@ type line struct {
 	greeted bool           // that it is up was told in this session
 	told    bool           // it was woken and has not looked at the queue since
 	current *store.Message // long message with parts still to send
-	alone   bool           // single messages are sent without AT+CMMS: the modem was lost at it once
+	alone   bool           // it sends without AT+CMMS: this modem was lost at it
 	ladder  ladder
 	waiting *time.Timer // for another reading of the SIM, since the store took nothing
 
@@ -222,6 +222,9 @@ func (l *line) up(ctx context.Context, id driver.Identity) error {
 	l.state.Manufacturer, l.state.Model, l.state.Revision = id.Manufacturer, id.Model, id.Revision
 	number, readAt := l.state.Number, l.state.ReadAt
 	l.mu.Unlock()
+	if another {
+		l.alone = false
+	}
 	l.log.Info("modem ready", "model", id.Model)
 	l.greeted = false
 	return l.g.update(ctx, "line-up", func(tx store.Tx) error {

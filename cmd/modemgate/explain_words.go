@@ -74,6 +74,7 @@ var ownErrors = map[string]string{
 	"timeout":         "the modem did not answer in time",
 	"gone":            "the modem went away",
 	"prompt":          "the modem did not ask for the text",
+	"link":            "the modem was lost at AT+CMMS, which holds the radio link between two SMS",
 	"error":           "the modem answered ERROR without a reason",
 	"canceled":        "it was canceled",
 	"expired":         "its deadline passed",
