@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver/usb"
@@ -53,6 +54,8 @@ type examination struct {
 	daemon *client // nil when none runs here
 	loop   string  // the line that is to text itself, "" for none
 	found  []finding
+
+	loopSend time.Duration // in place of the constant, 0: that
 }
 
 // place is where the doctor looks; tests look elsewhere.

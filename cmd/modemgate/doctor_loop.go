@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -60,15 +61,8 @@ func (x *examination) loopText(ctx context.Context, number string) (how string, 
 	}}, &m); err != nil {
 		return "", err
 	}
-	for until := began.Add(loopSend); !m.Final && time.Now().Before(until); {
-		if _, err := x.daemon.do(ctx, call{
-			method: http.MethodGet, path: "/v1/messages/" + m.ID, query: url.Values{"wait": {"20s"}, "after": {fmt.Sprint(m.Rev)}}, wait: 20 * time.Second,
-		}, &m); err != nil {
-			return "", err
-		}
-	}
-	if m.State != "sent" {
-		return "", fmt.Errorf("the line could not text itself: the message is %s after %s; modemgate explain %s says why", m.State, time.Since(began).Round(time.Second), m.ID)
+	if err := x.awaitSent(ctx, &m, began); err != nil {
+		return "", err
 	}
 	sent := time.Now()
 	if err := x.awaitInbound(ctx, at.Cursor, word); ctx.Err() != nil {
@@ -82,11 +76,45 @@ func (x *examination) loopText(ctx context.Context, number string) (how string, 
 		return "", err
 	}
 	for _, item := range said.Items {
-		if s := string(item); strings.Contains(s, "+CMTI:") || strings.Contains(s, "+CMT:") {
-			return how + ", announced by the modem", nil
+		for _, head := range []string{"+CMTI", "+CMT"} { // which SMS it was about, the modem does not say
+			if strings.Contains(string(item), head+":") {
+				return how + "; a " + head + " was seen meanwhile", nil
+			}
 		}
 	}
 	return how + ", found by listing the memory: the modem did not announce it", nil
+}
+
+// awaitSent waits until the network has the SMS. One that it does not get in
+// time, or that nobody waits for any more, is taken back, for it costs.
+func (x *examination) awaitSent(ctx context.Context, m *messageJSON, began time.Time) (err error) {
+	for until := began.Add(cmp.Or(x.loopSend, loopSend)); err == nil && !m.Final && time.Now().Before(until); {
+		_, err = x.daemon.do(ctx, call{
+			method: http.MethodGet, path: "/v1/messages/" + m.ID, query: url.Values{"wait": {"20s"}, "after": {fmt.Sprint(m.Rev)}}, wait: 20 * time.Second,
+		}, m)
+	}
+	if err == nil && m.State == "sent" {
+		return nil
+	}
+	after := fmt.Sprintf("%s after %s", m.State, time.Since(began).Round(time.Second))
+	if !m.Final {
+		after += x.takeBack(ctx, m.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("the message %s was %s: %w", m.ID, after, err)
+	}
+	return fmt.Errorf("the line could not text itself: the message was %s; modemgate explain %s says why", after, m.ID)
+}
+
+// takeBack cancels the message, also when ctx has ended, and says what came of
+// that.
+func (x *examination) takeBack(ctx context.Context, id string) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultPatience)
+	defer cancel()
+	if _, err := x.daemon.do(ctx, call{method: http.MethodPost, path: "/v1/messages/" + id + "/cancel"}, nil); err != nil {
+		return " and cannot be taken back (" + err.Error() + ")"
+	}
+	return " and is taken back"
 }
 
 // awaitInbound waits for an SMS with the word behind a cursor of the feed.

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/modemgate/modemgate/configs"
 )
 
 // doctorOf is a patient whose daemon has one line that is up, and answers AT
@@ -119,11 +122,60 @@ func TestDoctorLetsALineTextItself(t *testing.T) {
 	launch(t, nil, "serve", "--config", p.file).says("modemgate is ready")
 	waitUntil(t, "the line is up", func() bool { return strings.Contains(p.examine(), "ok    line modem0: is up") })
 	p.x.loop = "modem0"
-	p.finds("ok loop modem0: the line texted itself: taken by the network after", "ok announced by the modem")
+	p.finds("ok loop modem0: the line texted itself: taken by the network after", "ok ; a +CMTI was seen meanwhile")
 	p.x.loop = ""
 	p.finds("ok network time modem0: the service centre's clock and this one agree")
 	p.x.loop = "back"
 	p.finds("FAIL loop back: there is no such line")
+}
+
+// TestDoctorTakesTheLoopBack leaves no message behind that would be sent, and
+// paid for, when nobody waits for it any more.
+func TestDoctorTakesTheLoopBack(t *testing.T) {
+	const canceled, begun = `{"id":"msg_1","state":"canceled"}`, `{"type":"x","status":409,"detail":"a line has begun to send it","code":"not-cancelable","request_id":"req_1","errors":[]}`
+	for name, c := range map[string]struct {
+		state, cancel string
+		interrupt     bool
+		want          []string
+	}{
+		"given up":    {queuedMessage, canceled, false, []string{"the message was queued after ", " and is taken back; modemgate explain msg_1"}},
+		"begun":       {sendingMessage, begun, false, []string{"the message was sending after ", " and cannot be taken back (a line has begun to send it); "}},
+		"interrupted": {queuedMessage, canceled, true, []string{"the message msg_1 was queued after ", " and is taken back: context canceled"}},
+		"failed":      {failedMessage, "", false, []string{"the message was failed after "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, answers{
+				"GET /v1/inbound/cursor":                {`{"cursor":"7"}`},
+				"GET /v1/lines/front/trace?after=0":     {someTrace},
+				"POST /v1/messages":                     {queuedMessage},
+				"GET /v1/messages/msg_1?after=1&wait=W": {c.state},
+				"GET /v1/messages/msg_1?after=2&wait=W": {c.state},
+				"POST /v1/messages/msg_1/cancel":        {c.cancel},
+			})
+			x := &examination{daemon: socketClient(configs.Config{}, filepath.Join(f.dir, socketName)), loop: "front", loopSend: 50 * time.Millisecond}
+			defer x.daemon.close()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.interrupt {
+				x.loopSend = time.Hour
+				go func() {
+					for !strings.Contains(f.asked(), "GET /v1/messages/msg_1") && ctx.Err() == nil {
+						time.Sleep(time.Millisecond)
+					}
+					cancel()
+				}()
+			}
+			_, err := x.loopText(ctx, "+447700900001")
+			for _, w := range c.want {
+				if err == nil || !strings.Contains(err.Error(), w) {
+					t.Errorf("got %v, want %s", err, w)
+				}
+			}
+			if asked := strings.Contains(f.asked(), "POST /v1/messages/msg_1/cancel"); asked != (c.cancel != "") {
+				t.Errorf("asked to take it back: %v", asked)
+			}
+		})
+	}
 }
 
 func TestDoctorPrintsTheUdevRules(t *testing.T) {
