@@ -208,7 +208,7 @@ func (f *fake) Status(_ context.Context, r gateway.Request) (gateway.Status, err
 var frontLine = gateway.LineStatus{
 	Name: "front", State: "up", Since: began, Port: "/dev/ttyUSB0", Number: "+447700900001", IMEI: "86…7", ICCID: "8944…1",
 	Manufacturer: "HUAWEI", Model: "E3372", Revision: "21", SMSC: "+447785016005", ReadAt: began, Operator: "Example", Registration: "home",
-	SignalDBM: -71, Storage: []gateway.StorageStatus{{Memory: "SM", Used: 1, Total: 20}}, Sent: 12, PartsToday: 12, PartsThisMonth: 340, Labels: []string{"uk"},
+	SignalDBM: -71, Storage: []gateway.StorageStatus{{Memory: "SM", Used: 1, Total: 20}}, InboundBy: gateway.ByAnnouncement, Sent: 12, PartsToday: 12, PartsThisMonth: 340, Labels: []string{"uk"},
 	Limits: gateway.LineLimits{PerMinute: 40, PerDay: 1000}, Calls: []gateway.Call{{At: began, From: "+447700900123", Rejected: true}, {At: began}},
 }
 

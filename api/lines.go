@@ -38,6 +38,7 @@ type line struct {
 	Registration string    `json:"registration,omitempty"`
 	SignalDBM    int       `json:"signal_dbm,omitempty"`
 	Storage      []storage `json:"storage"`
+	InboundBy    string    `json:"inbound_by,omitempty"`
 	Labels       []string  `json:"labels,omitempty"`
 	Limits       limits    `json:"limits"`
 	Counters     counters  `json:"counters"`
@@ -264,7 +265,7 @@ func lineBody(l gateway.LineStatus) line {
 			Revision: l.Revision, SMSC: l.SMSC, ReadAt: stampOrNull(l.ReadAt),
 		},
 		Balance: creditBody(l.Balance), Operator: l.Operator, Registration: l.Registration, SignalDBM: l.SignalDBM,
-		Storage: each(l.Storage, func(m gateway.StorageStatus) storage { return storage(m) }),
+		Storage: each(l.Storage, func(m gateway.StorageStatus) storage { return storage(m) }), InboundBy: l.InboundBy,
 		Counters: counters{
 			Sent: l.Sent, Failed: l.Failed, Unknown: l.Unknown, Received: l.Received, Restarts: l.Restarts,
 			PartsToday: l.PartsToday, PartsThisMonth: l.PartsThisMonth, CostThisMonth: l.CostThisMonth,

@@ -13,6 +13,10 @@ import (
 // form of it that asks for them.
 var silentOn = map[string]bool{"bare": true, "mf626": true}
 
+// deafOn are the profiles whose received SMS are found by listing: without
+// +CNMI, or without a form of it that announces them and reports too.
+var deafOn = map[string]bool{"bare": true, "e3531": true}
+
 // TestEveryFamilySendsReportsAndReceives takes one message both ways through
 // every simulated family of modems: sent, confirmed, and received once.
 func TestEveryFamilySendsReportsAndReceives(t *testing.T) {
@@ -38,6 +42,15 @@ func TestEveryFamilySendsReportsAndReceives(t *testing.T) {
 		}
 	}
 	r.inbound(len(want))
+	for i, m := range r.net.Modems() {
+		by := gateway.ByAnnouncement
+		if deafOn[profiles[i]] {
+			by = gateway.ByListing
+		}
+		if got := r.line(m.Name()).InboundBy; got != by {
+			t.Errorf("%s: received SMS are found by %q, want %q", profiles[i], got, by)
+		}
+	}
 	r.until("all SIMs are empty", func() bool {
 		return !slices.ContainsFunc(r.net.Modems(), func(m *sim.Modem) bool { return len(m.Stored()) > 0 })
 	})

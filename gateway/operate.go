@@ -32,11 +32,16 @@ func (l *line) hold(m Modem) func() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.modem = m
+	if says, ok := m.(interface{ Announces() bool }); ok && says.Announces() {
+		l.state.InboundBy = ByAnnouncement
+	} else if ok {
+		l.state.InboundBy = ByListing
+	}
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.modem = nil
-		l.state.Operator, l.state.Registration, l.state.SignalDBM, l.state.Storage = "", "", 0, nil
+		l.state.Operator, l.state.Registration, l.state.SignalDBM, l.state.Storage, l.state.InboundBy = "", "", 0, nil, ""
 		if l.o.Port == "" { // it was found there
 			l.state.Port = ""
 		}

@@ -172,7 +172,7 @@ func (r *rig) toldAlike(c standing) {
 	if l.ICCID != m.ICCID() || l.IMEI != m.IMEI() || l.ReadAt.IsZero() {
 		r.t.Errorf("who it was is forgotten: %+v", l)
 	}
-	if !c.open && (l.Operator != "" || l.SignalDBM != 0 || len(l.Storage) > 0) {
+	if !c.open && (l.Operator != "" || l.SignalDBM != 0 || len(l.Storage) > 0 || l.InboundBy != "") {
 		r.t.Errorf("what is past is told as present: %q, %d dBm, %v", l.Operator, l.SignalDBM, l.Storage)
 	}
 	if signal := r.total("modemgate_line_signal_dbm", line); (signal != 0) != (l.SignalDBM != 0) {

@@ -153,6 +153,7 @@ type LineStatus struct {
 	Registration string
 	SignalDBM    int // 0: unknown
 	Storage      []StorageStatus
+	InboundBy    string // how received SMS are found: ByAnnouncement or ByListing
 
 	Sent       uint64 // SMS parts accepted by the network since the start
 	Failed     uint64
@@ -171,6 +172,12 @@ type LineStatus struct {
 	Balance   BalanceStatus
 	Calls     []Call // the last ten since the start, newest first
 }
+
+// How the received SMS in a modem are found (3GPP TS 27.005 §3.4.1).
+const (
+	ByAnnouncement = "announcement" // the modem says so when one has come
+	ByListing      = "listing"      // it does not: its memory is listed every few seconds
+)
 
 // LineLimits are the limits of a line. What is 0 is not set.
 type LineLimits struct {

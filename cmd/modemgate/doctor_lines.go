@@ -80,7 +80,7 @@ func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 	if tries, known := x.tries(ctx, l.Name); known {
 		x.pinTries(l.Name, tries)
 	}
-	x.settings(ctx, l.Name)
+	x.settings(ctx, l.Name, l.InboundBy)
 	x.network(l.Name, l.Registration, l.Operator, l.SignalDBM)
 	x.centre(l.Name, l.Identity.SMSC)
 	x.networkTime(ctx, l.Name)

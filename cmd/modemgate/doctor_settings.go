@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/modemgate/modemgate/gateway"
 )
 
 // readBack asks the modem of a line one thing through the daemon, and gives the
@@ -35,8 +37,9 @@ func (x *examination) readBack(ctx context.Context, line, command, head string) 
 // settings compares what the modem has now with what the daemon set when it
 // opened it: another program on a second port of the modem, or a restart that
 // the modem did not tell of, changes them (3GPP TS 27.005 §3.2.3, §3.4.1;
-// 3GPP TS 27.007 §5.5).
-func (x *examination) settings(ctx context.Context, line string) {
+// 3GPP TS 27.007 §5.5). A modem with inboundBy listing has kept no setting that
+// announces SMS, or was given none on purpose.
+func (x *examination) settings(ctx context.Context, line, inboundBy string) {
 	var as []string
 	good := true
 	bad := func(level, text, do string) {
@@ -54,6 +57,8 @@ func (x *examination) settings(ctx context.Context, line string) {
 	if f := x.readBack(ctx, line, "AT+CNMI?", "+CNMI:"); len(f) >= 4 {
 		text := "+CNMI: " + strings.Join(f, ",")
 		switch {
+		case inboundBy == gateway.ByListing && f[1] < "2":
+			as = append(as, "received SMS found by listing, since this modem announces none ("+text+")")
 		case f[0] == "0" || f[1] == "0":
 			bad(levelWarn, "the modem does not announce received SMS ("+text+"): they are found only when its memory is listed, seconds late", again)
 		case f[1] != "1":

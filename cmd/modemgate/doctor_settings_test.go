@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/driver/sim"
 )
 
 // doctorOf is a patient whose daemon has one line that is up, and answers AT
@@ -113,6 +114,21 @@ func TestDoctorOfARunningDaemon(t *testing.T) {
 	if out := p.examine(); !strings.Contains(out, "FAIL  line front: is absent") || strings.Contains(out, "settings") || strings.Contains(out, "signal") {
 		t.Errorf("it judges a modem that is away:\n%s", out)
 	}
+}
+
+// TestDoctorOfAModemThatAnnouncesNothing is the real program with a modem that
+// is set on purpose, or by what it takes, so that its memory is listed.
+func TestDoctorOfAModemThatAnnouncesNothing(t *testing.T) {
+	t.Parallel()
+	n, err := sim.New(sim.Options{Modems: 1, Profile: "e3531"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	p := newPatient(t, fmt.Sprintf("modems: {list: [{name: front, port: %q}]}\n", n.Modems()[0].Path()))
+	launch(t, nil, "serve", "--config", p.file).says("modemgate is ready")
+	waitUntil(t, "the line is up", func() bool { return strings.Contains(p.examine(), "ok    line front: is up") })
+	p.finds("ok settings front: as the daemon left them: PDU mode, received SMS found by listing, since this modem announces none (+CNMI: 2,0,0,2,1)")
 }
 
 // TestDoctorLetsALineTextItself sends one real SMS through a running daemon.

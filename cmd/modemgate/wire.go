@@ -165,7 +165,8 @@ type lineJSON struct {
 		Low    bool    `json:"low"`
 		Error  string  `json:"error"`
 	} `json:"balance"`
-	SignalDBM int `json:"signal_dbm"`
+	InboundBy string `json:"inbound_by"`
+	SignalDBM int    `json:"signal_dbm"`
 	Storage   []struct {
 		Memory string `json:"memory"`
 		Used   int    `json:"used"`
