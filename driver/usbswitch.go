@@ -124,12 +124,15 @@ func (u *USBSwitch) lookEvery() time.Duration {
 // when its device is on, or when another one, or nothing, is plugged in there.
 // The log says what came of it.
 func (u *USBSwitch) restoreAll() {
-	noted, err := u.noted()
+	noted, foreign, err := u.noted()
 	if err != nil {
 		u.tell(u.File, "cannot read which modems are switched off on USB: "+err.Error(), slog.LevelWarn)
 		return
 	}
 	u.settle(u.File)
+	if foreign > 0 {
+		u.dropForeign()
+	}
 	for _, d := range noted {
 		if u.take(d.Dir) {
 			u.restore(d)
@@ -139,11 +142,6 @@ func (u *USBSwitch) restoreAll() {
 }
 
 func (u *USBSwitch) restore(d USBOff) {
-	if !u.below(d.Dir) {
-		u.tell(d.Dir, d.Dir+" is noted as switched off and is no USB device: forgotten", slog.LevelWarn)
-		u.forget(d.Dir)
-		return
-	}
 	if offDevice(d.Dir) != d || !isOff(d.Dir) {
 		u.forget(d.Dir) // plugged in anew, or another, or on: no work of ours
 		u.settle(d.Dir)
@@ -217,12 +215,6 @@ func (u *USBSwitch) wait(usual time.Duration) time.Duration {
 	return usual
 }
 
-// below says whether a directory is one of a device in sysfs.
-func (u *USBSwitch) below(dir string) bool {
-	top, err := sysfsRoot(u.Sys)
-	return err == nil && filepath.Clean(dir) == dir && strings.HasPrefix(dir, filepath.Join(top, "devices")+"/")
-}
-
 func sysfsRoot(sysfs string) (string, error) {
 	if sysfs == "" {
 		sysfs = "/sys"
@@ -249,7 +241,7 @@ func usbDevice(sysfs, port string) (string, error) {
 		return "", fmt.Errorf("%w: %s", ErrNotUSB, node)
 	}
 	for ; len(dir) > len(top); dir = filepath.Dir(dir) {
-		if exists(filepath.Join(dir, "idVendor")) && exists(filepath.Join(dir, "authorized")) {
+		if usbSocket.MatchString(filepath.Base(dir)) && exists(filepath.Join(dir, "idVendor")) && exists(filepath.Join(dir, "authorized")) {
 			return dir, nil
 		}
 	}

@@ -160,7 +160,7 @@ func (r *switchRig) is(authorized string, noted int) {
 	if got := readAttribute(r.device, "authorized"); got != authorized {
 		r.t.Errorf("authorized is %q, want %q", got, authorized)
 	}
-	if all, err := r.noted(); err != nil || len(all) != noted {
+	if all, _, err := r.noted(); err != nil || len(all) != noted {
 		r.t.Errorf("noted: %v, %v; want %d", all, err, noted)
 	}
 }
@@ -343,19 +343,21 @@ func TestNoResetThatCannotBeNoted(t *testing.T) {
 
 // TestDevicesAreNotedTogether has two off at once.
 func TestDevicesAreNotedTogether(t *testing.T) {
-	u := &USBSwitch{File: filepath.Join(t.TempDir(), "usb-off.json")}
+	root, device := sysfs(t, "ttyUSB2")
+	dirs := []string{device, filepath.Join(filepath.Dir(device), "1-4.10")} // in the second nothing is plugged in any more
+	u := &USBSwitch{Sys: root, File: filepath.Join(t.TempDir(), "usb-off.json")}
 	for i := range 3 {
-		if err := u.note(USBOff{Dir: fmt.Sprint(i % 2), ID: "2c7c:0125", Plug: fmt.Sprint(i)}); err != nil {
+		if err := u.note(USBOff{Dir: dirs[i%2], ID: "2c7c:0125", Plug: fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	all, err := u.noted()
-	if want := []USBOff{{"1", "2c7c:0125", "1"}, {"0", "2c7c:0125", "2"}}; err != nil || !slices.Equal(all, want) {
+	all, _, err := u.noted()
+	if want := []USBOff{{dirs[1], "2c7c:0125", "1"}, {dirs[0], "2c7c:0125", "2"}}; err != nil || !slices.Equal(all, want) {
 		t.Errorf("noted: %v, %v", all, err)
 	}
-	u.forget("1")
-	u.forget("1")
-	if all, err := u.noted(); err != nil || len(all) != 1 || all[0].Dir != "0" {
+	u.forget(dirs[1])
+	u.forget(dirs[1])
+	if all, _, err := u.noted(); err != nil || len(all) != 1 || all[0].Dir != dirs[0] {
 		t.Errorf("noted: %v, %v", all, err)
 	}
 }

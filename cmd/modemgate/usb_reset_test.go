@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/modemgate/modemgate/configs"
 	"github.com/modemgate/modemgate/driver/usb/usbtest"
@@ -86,7 +89,7 @@ func TestDoctorTellsWhatIsSwitchedOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	text := `[{"dir":"DIR/1-1","id":"2c7c:0125","plug":"N"},{"dir":"DIR/1-3","id":"12d1:ffff","plug":"N"},{"dir":"DIR/1-4","id":"12d1:ffff","plug":"N"}]`
+	text := `[{"dir":"DIR/1-1","id":"2c7c:0125","plug":"N"},{"dir":"DIR/1-3","id":"12d1:ffff","plug":"N"},{"dir":"DIR/1-4","id":"12d1:ffff","plug":"99"}]`
 	for _, path := range []string{"1-1", "1-3"} {
 		number, err := os.ReadFile(filepath.Join(filepath.Dir(p.bus.Authorized(path)), "devnum"))
 		if err != nil {
@@ -111,5 +114,43 @@ func TestDoctorTellsWhatIsSwitchedOff(t *testing.T) {
 	}
 	if strings.Contains(out, "1-4") || strings.Contains(out, "no modem is plugged in") || strings.Contains(out, "has no serial port") {
 		t.Errorf("it sees things:\n%s", out)
+	}
+}
+
+// The notes lie where the daemon's user can write, and an operator follows as
+// root what doctor says of them.
+func TestDoctorBelievesNoForgedNote(t *testing.T) {
+	for name, forge := range map[string]func(p *patientRig, noted string) error{
+		"a command": func(p *patientRig, noted string) error {
+			dir := filepath.Join(p.dir, "1-1; id >&2 #")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				return err
+			}
+			for name, text := range map[string]string{"idVendor": "2c7c", "idProduct": "0125", "devnum": "7", "authorized": "0"} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
+					return err
+				}
+			}
+			text := `[{"dir":"` + dir + `","id":"2c7c:0125","plug":"7"}]`
+			return os.WriteFile(noted, []byte(text), 0o600)
+		},
+		"a pipe": func(_ *patientRig, noted string) error { return unix.Mkfifo(noted, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPatient(t, "")
+			if err := forge(p, filepath.Join(p.dir, "d", usbOffName)); err != nil {
+				t.Fatal(err)
+			}
+			said := make(chan string, 1)
+			go func() { said <- p.examine() }()
+			select {
+			case out := <-said:
+				if !strings.Contains(out, "it is not known what resets have switched off: ") || strings.Contains(out, "id >&2") {
+					t.Errorf("doctor says:\n%s", out)
+				}
+			case <-time.After(limit):
+				t.Fatal("doctor hangs")
+			}
+		})
 	}
 }
