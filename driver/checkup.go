@@ -66,15 +66,19 @@ func (m *Modem) peekStorage(st *Status) error {
 }
 
 // PortHolder names the program that has a port open or locked by a lock file
-// in dir; "" if none can be seen. It opens nothing.
+// in dir ("" for none), under the device's name or that of the link to it; "" if
+// none can be seen. Processes of other users are seen only with the rights to.
+// It opens nothing.
 func PortHolder(port, dir string) string {
 	device := port
 	if real, err := filepath.EvalSymlinks(port); err == nil {
 		device = real
 	}
 	if dir != "" {
-		if holder := lockHolder(lockPath(dir, device)); holder != "" {
-			return holder
+		for _, name := range []string{device, filepath.Base(port)} {
+			if holder := lockHolder(lockPath(dir, name)); holder != "" {
+				return holder
+			}
 		}
 	}
 	return stranger(device)

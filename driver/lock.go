@@ -146,24 +146,6 @@ func holderOf(device string) string {
 	return own
 }
 
-// Holder names the program that holds a port, by a lock file in lockDir ("" for
-// none) or by having it open; "" if nobody is seen to. Processes of other users
-// are seen only with the rights to.
-func Holder(port, lockDir string) string {
-	name, err := filepath.EvalSymlinks(port)
-	if err != nil {
-		return ""
-	}
-	if lockDir != "" {
-		for _, n := range []string{name, filepath.Base(port)} {
-			if h := lockHolder(lockPath(lockDir, n)); h != "" {
-				return h
-			}
-		}
-	}
-	return holderOf(name)
-}
-
 // stranger names another process that uses the device without having locked
 // it: answers would go to whichever of us reads first. The other end of a pty,
 // which has its master, does not count.

@@ -115,7 +115,7 @@ func TestLockFileOfALinkToThePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	by := func(o *Options) { o.LockDir, o.Port = dir, link }
-	if h := Holder(link, dir); !strings.Contains(h, fmt.Sprint(pid)) {
+	if h := PortHolder(link, dir); !strings.Contains(h, fmt.Sprint(pid)) {
 		t.Errorf("held by %q", h)
 	}
 	if err := p.fails(by); !errors.Is(err, ErrPortBusy) || !strings.Contains(err.Error(), fmt.Sprint(pid)) {
@@ -140,7 +140,7 @@ func TestStrangerOnThePort(t *testing.T) {
 	if !errors.Is(err, ErrPortBusy) || !strings.Contains(err.Error(), fmt.Sprintf("(pid %d)", pid)) {
 		t.Errorf("got %v", err)
 	}
-	if h := Holder(p.path, dir); !strings.Contains(h, fmt.Sprint(pid)) {
+	if h := PortHolder(p.path, dir); !strings.Contains(h, fmt.Sprint(pid)) {
 		t.Errorf("held by %q", h)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
