@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -159,8 +160,8 @@ func TestFaultsNameTheirSource(t *testing.T) {
 	if !slices.Equal(warnings, wantWarnings) {
 		t.Errorf("warnings %q, want %q", warnings, wantWarnings)
 	}
-	if n := len(Faults(err)); n != len(want) {
-		t.Errorf("Faults gives %d, want %d", n, len(want))
+	if n := len(faultsIn(err)); n != len(want) {
+		t.Errorf("%d faults, want %d", n, len(want))
 	}
 }
 
@@ -256,7 +257,7 @@ modems:
 `
 	_, _, err := load(Default(), "", []byte(yaml), nil, nil)
 	var got []string
-	for _, f := range Faults(err) {
+	for _, f := range faultsIn(err) {
 		got = append(got, f.Path)
 	}
 	want := []string{"modems.power_cycle", "modems.list[0].power_cycle", "modems.list[1].power_cycle"}
@@ -292,4 +293,20 @@ func TestDerived(t *testing.T) {
 	if c.SiteName() != "cellar" || c.LogLevel().String() != "DEBUG" || Default().LogLevel().String() != "INFO" {
 		t.Errorf("site %q, level %v", c.SiteName(), c.LogLevel())
 	}
+}
+
+// faultsIn are the single faults inside err, in the order they were reported;
+// nil when err is not about a configuration.
+func faultsIn(err error) []*Fault {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Fault
+		for _, e := range joined.Unwrap() {
+			all = append(all, faultsIn(e)...)
+		}
+		return all
+	}
+	if f := (*Fault)(nil); errors.As(err, &f) {
+		return []*Fault{f}
+	}
+	return nil
 }

@@ -34,22 +34,6 @@ func (f *Fault) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// Faults are the single faults inside err, in the order they were reported;
-// nil when err is not about a configuration.
-func Faults(err error) []*Fault {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []*Fault
-		for _, e := range joined.Unwrap() {
-			all = append(all, Faults(e)...)
-		}
-		return all
-	}
-	if f := (*Fault)(nil); errors.As(err, &f) {
-		return []*Fault{f}
-	}
-	return nil
-}
-
 // faults collects what is wrong.
 type faults []*Fault
 

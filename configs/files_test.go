@@ -21,7 +21,7 @@ func TestEachMistakeIsNamed(t *testing.T) {
 				t.Fatal("loads without a fault")
 			}
 			compare(t, name, strings.Split(err.Error(), "\n"))
-			for _, f := range Faults(err) {
+			for _, f := range faultsIn(err) {
 				if f.Where == "" && f.Path == "" {
 					t.Errorf("%v begins with neither a path nor a line", f)
 				}

@@ -62,7 +62,7 @@ func FuzzLoad(f *testing.F) {
 
 func checkFaults(t *testing.T, err error) {
 	seen := map[string]bool{}
-	for _, f := range Faults(err) {
+	for _, f := range faultsIn(err) {
 		switch s := f.Error(); {
 		case !faultForm.MatchString(s):
 			t.Errorf("fault %q begins with neither a path nor a line", s)

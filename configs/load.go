@@ -48,7 +48,7 @@ func file(path string, env []string, system string) string {
 // path to value such as "api.listen": "127.0.0.1:0".
 //
 // The strings are warnings, each beginning with the file and line, the path
-// or the variable it is about. The error joins all faults (see [Faults]); the
+// or the variable it is about. The error joins all faults, each a [*Fault]; the
 // Config beside it is then not to be used. A file that cannot be read is an error that names it.
 func Load(path string, env []string, flags map[string]string) (Config, []string, error) {
 	name := File(path, env)

@@ -11,11 +11,9 @@ import (
 )
 
 // nationalLanguages are the languages with tables of their own, by ISO 639-1,
-// in the order of their identifiers from 1 (3GPP TS 23.038 §6.2.1.2.4).
+// in the order of their identifiers from 1 (3GPP TS 23.038 §6.2.1.2.4): what
+// [Text.National] takes.
 var nationalLanguages = []string{"tr", "es", "pt", "bn", "gu", "hi", "kn", "ml", "or", "pa", "ta", "te", "ur"}
-
-// NationalLanguages lists what [Text.National] takes.
-func NationalLanguages() []string { return slices.Clone(nationalLanguages) }
 
 // coding is how the characters of a text become user data.
 type coding struct {

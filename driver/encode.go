@@ -48,8 +48,9 @@ type Text struct {
 	Validity time.Duration // remaining lifetime; 0 leaves it to the network, below 0 is ErrExpired
 	MaxParts int           // 0 is DefaultMaxParts, never more than 255
 
-	// National are languages of [NationalLanguages] whose shift tables may be
-	// used where they save parts. Not every handset knows them.
+	// National are languages by ISO 639-1, of those with tables of their own (3GPP
+	// TS 23.038 §6.2.1.2.4: tr, es, pt, bn, gu, hi, kn, ml, or, pa, ta, te, ur), whose
+	// shift tables may be used where they save parts. Not every handset knows them.
 	National []string
 	// Coding is what Measure said of the text before; it is kept to, so that a
 	// text that has begun goes on in the same parts. "" chooses.

@@ -43,7 +43,7 @@ func TestNationalTablesSavePartsAndReadBack(t *testing.T) {
 		t.Run(language, func(t *testing.T) {
 			long := strings.Repeat(body, 150/utf8.RuneCountInString(body)) // one part of septets, three of UCS2
 			without, _, _ := encoded(t, Text{Body: long})
-			with, joined, _ := encoded(t, Text{Body: long, National: NationalLanguages()})
+			with, joined, _ := encoded(t, Text{Body: long, National: nationalLanguages})
 			if joined != long {
 				t.Errorf("read back as %q", joined)
 			}
@@ -54,7 +54,7 @@ func TestNationalTablesSavePartsAndReadBack(t *testing.T) {
 			if joined != long || !slices.EqualFunc(kept.Parts, with.Parts, func(a, b []byte) bool { return string(a) == string(b) }) {
 				t.Errorf("%s did not give the same parts again", with.Coding)
 			}
-			if coding, n, err := (Text{Body: long, National: NationalLanguages()}).Measure(); err != nil || coding != with.Coding || n != len(with.Parts) {
+			if coding, n, err := (Text{Body: long, National: nationalLanguages}).Measure(); err != nil || coding != with.Coding || n != len(with.Parts) {
 				t.Errorf("measured as %s, %d parts, %v", coding, n, err)
 			}
 		})
@@ -87,7 +87,7 @@ func TestEveryCharacterOfEveryNationalTable(t *testing.T) {
 func TestNationalTablesAreLeftAloneWhereTheySaveNothing(t *testing.T) {
 	for name, text := range map[string]Text{
 		"one part anyway":          {Body: "Şifreniz 123456", National: []string{"tr"}},
-		"the default alphabet":     {Body: strings.Repeat("plain text ", 40), National: NationalLanguages()},
+		"the default alphabet":     {Body: strings.Repeat("plain text ", 40), National: nationalLanguages},
 		"not asked for":            {Body: strings.Repeat(nationalTexts["tr"], 3)},
 		"another language's table": {Body: strings.Repeat(nationalTexts["hi"], 5), National: []string{"tr", "es"}},
 		"a language of no table":   {Body: strings.Repeat(nationalTexts["tr"], 3), National: []string{"de", ""}},

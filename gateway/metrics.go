@@ -218,6 +218,3 @@ func bit(b bool) float64 {
 	}
 	return 0
 }
-
-// Commits is the number of durable commits of the store since its start.
-func (g *Gateway) Commits() uint64 { return g.st.Stats().Commits }

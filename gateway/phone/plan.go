@@ -19,13 +19,6 @@ func lookup(name string) (region, bool) {
 	return r, ok
 }
 
-// KnownRegion tells whether region is an ISO 3166-1 alpha-2 code that has
-// telephone numbers. Upper and lower case are the same.
-func KnownRegion(region string) bool {
-	_, ok := lookup(region)
-	return ok
-}
-
 // CallingCode returns the E.164 calling code of a region, without +: "44" for
 // GB. Regions may share one: 1 is that of the whole North American plan.
 func CallingCode(region string) (code string, ok bool) {

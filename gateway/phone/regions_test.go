@@ -11,19 +11,16 @@ func TestCallingCode(t *testing.T) {
 	for region, want := range map[string]string{
 		"GB": "44", "JE": "44", "US": "1", "CA": "1", "DO": "1", "BR": "55", "GF": "594", "RU": "7", "KZ": "7",
 		"VA": "39", "XK": "383", "AX": "358", "SJ": "47", "ZA": "27", "EH": "212", "SS": "211", "AC": "247",
-		"AU": "61", "CX": "61", "NF": "672", "PN": "64", "TL": "670", "JP": "81", "HK": "852", "PS": "970", "de": "49",
+		"AU": "61", "CX": "61", "NF": "672", "PN": "64", "TL": "670", "JP": "81", "HK": "852", "PS": "970", "de": "49", "us": "1",
 	} {
 		if got, ok := CallingCode(region); !ok || got != want {
 			t.Errorf("CallingCode(%q) = %q, %v; want %q", region, got, ok, want)
 		}
 	}
 	for _, region := range []string{"", "UK", "ZZ", "GBR", "G", "001"} {
-		if got, ok := CallingCode(region); ok || got != "" || KnownRegion(region) {
+		if got, ok := CallingCode(region); ok || got != "" {
 			t.Errorf("CallingCode(%q) = %q, %v", region, got, ok)
 		}
-	}
-	if !KnownRegion("us") {
-		t.Error("us is not known")
 	}
 }
 
@@ -103,13 +100,13 @@ func TestCallingCodeOfIMSI(t *testing.T) {
 func TestNetworksAndRegionsAgree(t *testing.T) {
 	has := map[string]bool{}
 	for mcc, region := range networks {
-		if !allDigits(mcc) || len(mcc) != 3 || !KnownRegion(region) {
+		if !allDigits(mcc) || len(mcc) != 3 || regions[region].code == "" {
 			t.Errorf("network code %q of %q", mcc, region)
 		}
 		has[region] = true
 	}
 	for network, region := range carriers {
-		if networks[network[:3]] == "" || !KnownRegion(region) || len(network) != 5 {
+		if networks[network[:3]] == "" || regions[region].code == "" || len(network) != 5 {
 			t.Errorf("network %q of %q", network, region)
 		}
 	}
