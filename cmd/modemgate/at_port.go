@@ -67,33 +67,45 @@ func portAt(ctx context.Context, tree usb.Tree, path string) (string, error) {
 }
 
 // answering is the port of a device that takes AT commands: the one that the
-// table names, or where it names none the first that answers. No more than AT
-// is sent to one that does not.
+// table names, or where it names none the first that answers.
 func answering(ctx context.Context, d usb.Device) (string, error) {
+	if ports, sure := d.Candidates(); sure {
+		return ports[0].Node, nil
+	}
+	port, _, err := identify(ctx, d)
+	return port, err
+}
+
+// identify asks a device who it is: on the port that the table names, or where
+// it names none on one after the other until one answers. No more than AT is
+// sent to one that does not, and nothing to one that somebody holds. It sets
+// nothing and enters no PIN.
+func identify(ctx context.Context, d usb.Device) (port string, id driver.Identity, err error) {
 	ports, sure := d.Candidates()
 	switch {
 	case len(ports) == 0:
-		return "", errors.New(d.Words())
+		return "", id, errors.New(d.Words())
 	case sure:
-		return ports[0].Node, nil
+		ports = ports[:1]
 	}
 	var whyNot []string
 	for _, p := range ports {
 		if holder := driver.PortHolder(p.Node, lockDir); holder != "" {
-			whyNot = append(whyNot, holder+" holds "+p.Node)
+			whyNot = append(whyNot, p.Node+" is held by "+holder)
 			continue
 		}
-		_, err := driver.Identify(ctx, driver.Options{Port: p.Node, LockDir: lockDir}, true)
-		if err == nil {
-			return p.Node, nil
+		if id, err = driver.Identify(ctx, driver.Options{Port: p.Node, LockDir: lockDir}, !sure); err == nil {
+			return p.Node, id, nil
 		}
 		whyNot = append(whyNot, err.Error())
 	}
-	return "", fmt.Errorf("it is not known which port of %s takes AT commands: %s", d, strings.Join(whyNot, "; "))
+	if sure {
+		return "", driver.Identity{}, errors.New(whyNot[0])
+	}
+	return "", driver.Identity{}, fmt.Errorf("it is not known which port of %s takes AT commands: %s", d, strings.Join(whyNot, "; "))
 }
 
-// portWith asks the USB modems that nobody holds who they are, until one is
-// meant. It sets nothing and enters no PIN.
+// portWith identifies the USB modems one after the other until one is meant.
 func portWith(ctx context.Context, tree usb.Tree, which string, meant func(driver.Identity) bool) (string, error) {
 	devices, err := tree.Scan()
 	if err != nil {
@@ -101,27 +113,14 @@ func portWith(ctx context.Context, tree usb.Tree, which string, meant func(drive
 	}
 	others := []string{} // why each of the others is not the one
 	for _, d := range devices {
-		ports, sure := d.Candidates()
-		if sure {
-			ports = ports[:1]
-		}
-		if words := d.Words(); words != "" && d.Mode != usb.Adapter && d.Mode != usb.Other {
-			others = append(others, words)
-		}
-		for _, p := range ports {
-			if holder := driver.PortHolder(p.Node, lockDir); holder != "" {
-				others = append(others, p.Node+" is held by "+holder)
-				continue
-			}
-			id, err := driver.Identify(ctx, driver.Options{Port: p.Node, LockDir: lockDir}, !sure)
-			switch {
-			case err == nil && meant(id):
-				return p.Node, nil
-			case err == nil:
-				others = append(others, fmt.Sprintf("%s is the modem %s with the SIM %s", p.Node, orNone(usb.Masked(id.IMEI)), orNone(usb.Masked(id.ICCID))))
-			case sure:
-				others = append(others, err.Error())
-			}
+		port, id, err := identify(ctx, d)
+		switch {
+		case err == nil && meant(id):
+			return port, nil
+		case err == nil:
+			others = append(others, fmt.Sprintf("%s is the modem %s with the SIM %s", port, orNone(usb.Masked(id.IMEI)), orNone(usb.Masked(id.ICCID))))
+		case d.Mode != usb.Adapter && d.Mode != usb.Other:
+			others = append(others, err.Error())
 		}
 	}
 	if len(others) == 0 {

@@ -43,7 +43,7 @@ func (r *usbRig) run(args ...string) (int, string) {
 }
 
 func TestPortsAreTappedBeforeTheyAreSpokenTo(t *testing.T) {
-	r := newUSBRig(t, 2, "  auto: false\n  list: [{name: front, usb_path: 1-1}]\n")
+	r := newUSBRig(t, 2, "  auto: false\n  list: [{name: front, usb_path: 1-1}, {name: back, imei: IMEI0}]\n")
 	r.stop()
 	r.unsure("1-1")
 	code, out := r.run("modems", "--json")
@@ -61,6 +61,10 @@ func TestPortsAreTappedBeforeTheyAreSpokenTo(t *testing.T) {
 	}
 	r.tapped()
 	m.Inject(sim.Fault{Kind: sim.FaultMissing, Times: -1})
+	if code, out := r.run("at", "back", "AT+CGSN"); code != exitFailed || !strings.Contains(out, "it is not known which port of Telit LE910 (1bc7:1201) at 1-1 takes AT commands") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	r.tapped()
 	if code, out := r.run("modems"); code != exitOK || !strings.Contains(out, "! it is not known which port of Telit LE910 (1bc7:1201) at 1-1 takes AT commands") {
 		t.Errorf("exit %d: %s", code, out)
 	}
