@@ -17,7 +17,7 @@ var demoCommand = command{
 	name: "demo", args: "[--once]", summary: "the main job with no hardware and no set-up, step by step",
 	help: `  modemgate demo          show it, then stay up: everything printed is valid until Ctrl-C
   modemgate demo --once   end after the round trip; exit 0 only if it worked`,
-	run: demo,
+	stays: true, run: demo,
 }
 
 // The phone of the story, and how long the simulated radio takes for an SMS:

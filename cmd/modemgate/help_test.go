@@ -80,7 +80,7 @@ func TestSecondSignalSaysWhatItDoes(t *testing.T) {
 	signals := make(chan os.Signal)
 	var said bytes.Buffer
 	canceled, code := make(chan struct{}), make(chan int, 1)
-	go obey(signals, func() { close(canceled) }, &said, func(c int) { code <- c })
+	go obey(signals, func() { close(canceled) }, 0, &said, func(c int) { code <- c })
 	signals <- syscall.SIGINT
 	<-canceled
 	if len(code) > 0 {

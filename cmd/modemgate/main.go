@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Exit codes. Clients of a running daemon use those from exitRefused on.
@@ -28,19 +30,42 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	temporary := new(tempDirs)
-	go obey(signals, cancel, os.Stderr, func(code int) {
+	go obey(signals, cancel, timeToStop(os.Args[1:]), os.Stderr, func(code int) {
 		temporary.removeAll()
 		os.Exit(code)
 	})
 	os.Exit(run(ctx, system{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ(), temporary: temporary}, os.Args[1:]))
 }
 
-// obey stops the program in order at the first signal, at once at the second.
-func obey(signals <-chan os.Signal, cancel func(), w io.Writer, exit func(int)) {
+// stopPatience is how long a command that only asks or changes something may
+// take to end in order.
+var stopPatience = 5 * time.Second
+
+// timeToStop is how long the command of a command line may take to end in order,
+// 0 for as long as it takes: what runs modems hangs up first.
+func timeToStop(args []string) time.Duration {
+	if len(args) > 0 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == args[0] && c.stays }) {
+		return 0
+	}
+	return stopPatience
+}
+
+// obey stops the program in order at the first signal; at once at the second,
+// or when the patience is at its end.
+func obey(signals <-chan os.Signal, cancel func(), patience time.Duration, w io.Writer, exit func(int)) {
 	<-signals
 	cancel()
-	<-signals
-	fmt.Fprintln(w, "modemgate: stopped at once by a second signal; what a modem had in hand is settled at the next start")
+	var late <-chan time.Time
+	if patience > 0 {
+		late = time.After(patience)
+	}
+	why := "by a second signal"
+	select {
+	case <-signals:
+	case <-late:
+		why = "since it hung for " + patience.String() + " after the signal"
+	}
+	fmt.Fprintf(w, "modemgate: stopped at once %s; what a modem had in hand is settled at the next start\n", why)
 	exit(exitFailed)
 }
 
@@ -76,6 +101,7 @@ type command struct {
 	args    string // after the name, in the usage line
 	summary string
 	help    string // examples, one a line
+	stays   bool   // until it is told to stop
 	run     func(ctx context.Context, s system, args []string) int
 }
 

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	// What is plugged into this machine is nobody's to talk to.
 	usbEvery = 50 * time.Millisecond
 	usbTree = usb.Tree{Sys: cmp.Or(os.Getenv("TEST_USB_SYS"), "/nowhere"), Dev: cmp.Or(os.Getenv("TEST_USB_DEV"), "/nowhere")}
+	if d, err := time.ParseDuration(os.Getenv("TEST_STOP_PATIENCE")); err == nil {
+		stopPatience = d
+	}
 	if filepath.Base(os.Args[0]) != "modemgate" {
 		flag.Parse()
 		if p := flag.Lookup("test.parallel"); p.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {

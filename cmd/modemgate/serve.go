@@ -26,7 +26,7 @@ them all. --trust-clock is for one start after the clock was far ahead and has
 been set right: what was recorded as later is taken back to now, and pending
 codes are canceled. Exit 0 after a clean stop, 1 on failure, 2 on a wrong command line
 or configuration.`,
-	run: serve,
+	stays: true, run: serve,
 }
 
 func serve(ctx context.Context, s system, args []string) int {

@@ -34,7 +34,7 @@ is printed. The same --seed makes the same faults in the same order.
 
 Profiles:
   ` + wrapped(sim.Profiles(), 70, "\n  "),
-	run: runSim,
+	stays: true, run: runSim,
 }
 
 // wrapped joins words with commas, into lines of about width characters.

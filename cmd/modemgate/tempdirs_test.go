@@ -59,7 +59,7 @@ func TestTempDirsGoWhileFilesAreMade(t *testing.T) {
 	signals, code := make(chan os.Signal, 2), make(chan int, 1)
 	signals <- syscall.SIGINT
 	signals <- syscall.SIGINT
-	obey(signals, func() {}, new(bytes.Buffer), func(c int) { d.removeAll(); code <- c })
+	obey(signals, func() {}, 0, new(bytes.Buffer), func(c int) { d.removeAll(); code <- c })
 	<-ended
 	if _, err := os.Stat(dir); <-code != exitFailed || !os.IsNotExist(err) {
 		t.Errorf("after the end: %v", err)
