@@ -117,17 +117,17 @@ func TestAttackScheduledMessagesKeepOTPsOut(t *testing.T) {
 // under the reference of a first is not dropped as a late copy of it.
 func TestAttackOtherDataInTheSamePlace(t *testing.T) {
 	r := newRig(t, nil, nil)
-	part := func(stamp, data string) {
+	part := func(pid, data string) {
 		t.Helper()
-		// SMS-DELIVER of alice: 8-bit data, part 1 of 2 under reference 7.
-		pdu := "00440C91447700090010" + "0004" + stamp + "0A" + "050003070201" + data
+		// SMS-DELIVER of alice: 8-bit data, part 1 of 2 under reference 7, all of one second.
+		pdu := "00440C91447700090010" + pid + "04" + "62112221000000" + "0A" + "050003070201" + data
 		if err := r.net.Phone(alice).SendPDU(r.net.Modems()[0].Number(), pdu, len(pdu)/2-1); err != nil {
 			t.Fatal(err)
 		}
 	}
-	part("62112221000000", "CAFE0001")
-	part("62112221100000", "CAFE0001") // a late copy
-	part("62112221200000", "BEEF0002")
+	part("00", "CAFE0001")
+	part("20", "CAFE0001") // a late copy, its header changed on the way
+	part("00", "BEEF0002")
 	r.empty()
 	r.pass(61 * time.Second)
 	var held []string

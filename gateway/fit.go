@@ -23,12 +23,13 @@ type fitness int
 const (
 	strange fitness = iota // of another message
 	belongs
-	repeats // a late copy of what is there
+	repeats // another copy of what is there
 )
 
 // fit judges whether a part can belong to a set: stamped near enough to the
-// others, and its place free. Another text in the same place, or a time far
-// off, makes it a part of another message.
+// others, and its place free. Another text or another stamp in the same place,
+// or a time far off, makes it a part of another message: a sender may begin
+// every message with the same words.
 func fit(s *store.Set, p store.SetPart) fitness {
 	for _, have := range s.Parts {
 		if apart(have, p) > setWindow {
@@ -39,7 +40,7 @@ func fit(s *store.Set, p store.SetPart) fitness {
 		if have.Seq != p.Seq {
 			continue
 		}
-		if same(have, p) {
+		if copyOf(have, p) {
 			return repeats
 		}
 		return strange
@@ -84,6 +85,15 @@ func same(a, b store.SetPart) bool {
 		(a.Text != "" || driver.SameData(driver.Decode(a.Raw, -1), driver.Decode(b.Raw, -1)))
 }
 
+// copyOf says whether two parts are one that was delivered or stored twice. A
+// service centre stamps a part when it takes it and sends it again with that
+// stamp (3GPP TS 23.040 §9.2.3.11), so the same words at another second are of
+// another message. An unreadable stamp proves nothing: then every octet has to
+// be the same.
+func copyOf(a, b store.SetPart) bool {
+	return a.Raw == b.Raw || (!a.SMSCAt.IsZero() && a.SMSCAt.Equal(b.SMSCAt) && same(a, b))
+}
+
 // apart is how far apart two parts were stamped by the service centre; by
 // their arrival when a stamp is unreadable.
 func apart(a, b store.SetPart) time.Duration {
@@ -111,20 +121,17 @@ func alike(a, b *store.Set) bool {
 	return slices.EqualFunc(a.Parts, b.Parts, func(x, y store.SetPart) bool { return x.Seq == y.Seq && same(x, y) })
 }
 
-// bestFit finds the set that a part fits best: where it completes rather than
-// repeats something, and was stamped nearest; of sets alike the oldest. It is
-// not sure when another one fits as well. The sets are newest first.
+// bestFit finds the set that a part fits best: one that holds a copy of it, or
+// the one where it was stamped nearest; of sets alike the oldest. It is not
+// sure when another one fits as well. The sets are newest first.
 func bestFit(sets []*store.Set, p store.SetPart) (best *store.Set, sure bool) {
 	const never = time.Duration(1<<63 - 1)
-	var copied *store.Set
-	first, second, copy := never, never, never // distances of the two nearest it belongs to, and of what it repeats
+	first, second := never, never // distances of the two nearest it belongs to
 	for _, s := range sets {
 		d := distance(p, s.Parts)
 		switch f := fit(s, p); {
-		case f == repeats && d == never: // the very part, alone: there is nothing else that it could be with
+		case f == repeats:
 			return s, true
-		case f == repeats && d < copy:
-			copied, copy = s, d
 		case f == belongs && best != nil && alike(best, s):
 			if d <= first {
 				best, first = s, d
@@ -134,9 +141,6 @@ func bestFit(sets []*store.Set, p store.SetPart) (best *store.Set, sure bool) {
 		case f == belongs:
 			second = min(second, d)
 		}
-	}
-	if copied != nil && (best == nil || copy < first-tieGap) {
-		return copied, true
 	}
 	return best, second-first > tieGap
 }

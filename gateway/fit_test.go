@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/modemgate/modemgate/driver"
 	"github.com/modemgate/modemgate/driver/sim"
 	"github.com/modemgate/modemgate/gateway"
 	"github.com/modemgate/modemgate/gateway/store"
@@ -200,5 +201,104 @@ func TestPartOfTwoSetsAlikeCompletesTheOlder(t *testing.T) {
 	}
 	if left := r.openSets(); len(left) != 1 || left[0].ID != twin.ID {
 		t.Errorf("%d sets are left, want the newer", len(left))
+	}
+}
+
+// TestTrapS12EqualFirstParts: a sender that begins every message with the same
+// words under one reference sends a second code a minute after the first. In
+// whatever order their parts come, both are whole with the last of them.
+func TestTrapS12EqualFirstParts(t *testing.T) {
+	r := newRig(t, nil, nil)
+	began := time.Now().Add(-time.Hour)
+	orders := slices.DeleteFunc(sequences([]piece{{1, 1}, {1, 2}, {2, 1}, {2, 2}}), func(s []piece) bool { return len(s) < 4 })
+	for step := range 4 {
+		for i, order := range orders {
+			p := order[step]
+			err := r.net.Phone(senderNumber(i)).SendWith(r.net.Modems()[0].Number(), codeText(p.message), sim.SendOptions{
+				Ref: new(7), Order: []int{p.part}, Timestamp: began.Add(time.Duration(p.message) * time.Minute),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.empty()
+	}
+	got := make(map[string]map[string]bool)
+	for _, in := range r.everyPart(orders) {
+		if got[in.From] == nil {
+			got[in.From] = make(map[string]bool)
+		}
+		got[in.From][in.Text] = !in.Incomplete
+	}
+	for i, order := range orders {
+		if texts := got[senderNumber(i)]; len(texts) != 2 || !texts[codeText(1)] || !texts[codeText(2)] {
+			t.Errorf("%v came as %v", order, texts)
+		}
+	}
+	if left := r.openSets(); len(left) > 0 {
+		t.Errorf("%d sets wait for parts", len(left))
+	}
+}
+
+// codeText is a text of two parts that has its code in the second.
+func codeText(n int) string {
+	return fmt.Sprintf("%-170s your code is <%d>", "Never share this code with anyone,", n)
+}
+
+// TestCopyOfAPartIsKnownByItsStamp: a copy whose header differs is dropped, and
+// goes neither into a message that waits for just that place nor into a new one.
+func TestCopyOfAPartIsKnownByItsStamp(t *testing.T) {
+	r := newRig(t, nil, nil)
+	began := time.Now().Add(-time.Hour)
+	send := func(message, part int, pid byte) {
+		r.to0(codeText(message), sim.SendOptions{
+			Ref: new(7), Order: []int{part}, PID: pid, Timestamp: began.Add(time.Duration(message) * 3 * time.Second),
+		})
+		r.empty()
+	}
+	send(1, 1, 0)
+	send(1, 1, 0x20)
+	send(1, 2, 0)
+	if in := r.inbound(1)[0]; in.Incomplete || in.Text != codeText(1) {
+		t.Errorf("the first came as %+v", in)
+	}
+	send(2, 2, 0)
+	for part := 1; part <= 2; part++ {
+		send(1, part, 0x20)
+		send(1, part, 0x21)
+	}
+	r.inbound(1)
+	send(2, 1, 0)
+	if in := r.inbound(2)[1]; in.Incomplete || in.Text != codeText(2) {
+		t.Errorf("the second came as %+v", in)
+	}
+	if left := r.openSets(); len(left) > 0 {
+		t.Errorf("%d sets wait for parts", len(left))
+	}
+}
+
+// TestUnreadableStampsHideNoMessage: without a stamp only the very same octets
+// are a copy, be it that a memory lists a part twice.
+func TestUnreadableStampsHideNoMessage(t *testing.T) {
+	r := newRig(t, nil, nil)
+	r.to0(codeText(1), sim.SendOptions{Ref: new(7), Timestamp: time.Now()})
+	r.empty()
+	raw := r.inbound(1)[0].Raw
+	for i, stamp := range []string{"FFFFFFFFFFFFFF", "EEEEEEEEEEEEEE"} {
+		r.halt()
+		for _, part := range []int{0, 0, 1} {
+			pdu := strings.Replace(raw[part], driver.Decode(raw[part], -1).SCTSRaw, stamp, 1)
+			if !r.net.Modems()[0].StorePDU(pdu, -1) {
+				t.Fatal("the SIM did not take it")
+			}
+		}
+		r.start()
+		if in := r.inbound(i + 2)[i+1]; in.Incomplete || in.Text != codeText(1) || !in.SMSCAt.IsZero() {
+			t.Errorf("%s came as %+v", stamp, in)
+		}
+		r.empty()
+		if left := r.openSets(); len(left) > 0 {
+			t.Errorf("%s: %d sets wait for parts", stamp, len(left))
+		}
 	}
 }

@@ -116,20 +116,20 @@ func TestTrapS12PartsOfTwoMessagesNeverMakeOne(t *testing.T) {
 
 func TestIncompleteIsPublishedAndAmendedOnce(t *testing.T) {
 	r := newRig(t, nil, nil)
-	text := strings.Repeat("0123456789", 40)
-	r.to0(text, sim.SendOptions{Ref: new(3), Order: []int{1}})
+	text, sent := strings.Repeat("0123456789", 40), time.Now()
+	r.to0(text, sim.SendOptions{Ref: new(3), Order: []int{1}, Timestamp: sent})
 	r.empty()
 	r.pass(61 * time.Second)
 	first := r.inbound(1)[0]
 	if !first.Incomplete || first.Amends != "" || first.Parts != 3 || !strings.HasSuffix(first.Text, "[…] ") {
 		t.Fatalf("published as %+v", first)
 	}
-	r.to0(text, sim.SendOptions{Ref: new(3), Order: []int{3, 2}})
+	r.to0(text, sim.SendOptions{Ref: new(3), Order: []int{3, 2}, Timestamp: sent})
 	got := r.inbound(2)[1]
 	if got.Incomplete || got.Amends != first.ID || got.Text != text {
 		t.Fatalf("amended as %+v", got)
 	}
-	r.to0(text, sim.SendOptions{Ref: new(3), Order: []int{2}}) // a late copy
+	r.to0(text, sim.SendOptions{Ref: new(3), Order: []int{2}, Timestamp: sent}) // a late copy
 	r.empty()
 	r.pass(5 * time.Minute)
 	r.inbound(2)

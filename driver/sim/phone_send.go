@@ -18,7 +18,7 @@ type SendOptions struct {
 	Interval  time.Duration // between two parts
 	Delay     time.Duration // before the first
 	PID       byte          // TP-PID
-	Timestamp time.Time     // TP-SCTS; zero: now
+	Timestamp time.Time     // TP-SCTS of every part and copy; zero: now
 }
 
 // Send sends a text of any length to a number; longer ones go in parts. The
@@ -48,6 +48,9 @@ func (p *Phone) SendWith(to, text string, o SendOptions) error {
 	if order == nil {
 		order = seq(1, len(parts))
 	}
+	if o.Timestamp.IsZero() {
+		o.Timestamp = time.Now().Truncate(time.Second) // once: a copy keeps its stamp
+	}
 	delay := o.Delay
 	for _, i := range order {
 		if i < 1 || i > len(parts) {
@@ -62,17 +65,13 @@ func (p *Phone) SendWith(to, text string, o SendOptions) error {
 }
 
 func (p *Phone) sendPart(to string, part part, o SendOptions, delay time.Duration) {
-	at := o.Timestamp
-	if at.IsZero() {
-		at = time.Now().Truncate(time.Second)
-	}
 	dcs := part.dcs
 	if o.Class != nil {
 		dcs |= 0x10 | byte(*o.Class&3)
 	} else if o.Flash {
 		dcs |= 0x10
 	}
-	d := deliver{from: p.number, udhi: part.udhi, pid: o.PID, dcs: dcs, at: at, udl: part.udl, ud: part.ud}
+	d := deliver{from: p.number, udhi: part.udhi, pid: o.PID, dcs: dcs, at: o.Timestamp, udl: part.udl, ud: part.ud}
 	p.net.submitFromPhone(p.net.newMessage(p.number, to, d), delay)
 }
 
