@@ -144,7 +144,7 @@ func (s *Server) postErase(c echo.Context) error {
 	if _, err := bind(c, &in); err != nil {
 		return err
 	}
-	about(c, mask(string(in.Number)))
+	about(c, gateway.Mask(string(in.Number)))
 	unhurried(c)
 	r, err := s.gw.Erase(c.Request().Context(), request(c), string(in.Number))
 	if err != nil {

@@ -81,15 +81,6 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// mask keeps of a number what tells lines and countries apart, no more.
-func mask(number string) string {
-	r := []rune(number)
-	if len(r) < 9 {
-		return strings.Repeat("*", len(r))
-	}
-	return string(r[:4]) + strings.Repeat("*", len(r)-6) + string(r[len(r)-2:])
-}
-
 // idLength is that of an id of ours behind its prefix; no code and no number
 // is as long.
 const idLength = 26

@@ -139,7 +139,7 @@ func (s *Server) verifyNumber(c echo.Context) error {
 	if _, err := bind(c, &in); err != nil {
 		return err
 	}
-	about(c, mask(string(in.To)))
+	about(c, gateway.Mask(string(in.To)))
 	v, err := s.gw.VerifyNumber(c.Request().Context(), request(c), string(in.To), string(in.Code), string(in.Purpose))
 	return judge(c, v, err)
 }
@@ -183,7 +183,7 @@ func (s *Server) unlockNumber(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	about(c, mask(number))
+	about(c, gateway.Mask(number))
 	if _, err := bindNothing(c); err != nil {
 		return err
 	}

@@ -75,5 +75,5 @@ func (s *Server) sendFromPhone(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return made(c, a, http.StatusAccepted, mask(number), "", simSent{From: number, Line: string(in.Line)})
+	return made(c, a, http.StatusAccepted, gateway.Mask(number), "", simSent{From: number, Line: string(in.Line)})
 }

@@ -188,10 +188,23 @@ var pinCounters = []struct {
 
 // pinTriesLeft reads the counter, -1 if the modem tells it in no way.
 func (m *Modem) pinTriesLeft() (int, error) {
+	return PINTriesLeft(func(command string) ([]string, error) {
+		lines, err := m.s.do(command)
+		if codeOf(err) != "" {
+			err = nil // it does not know the command
+		}
+		return lines, err
+	})
+}
+
+// PINTriesLeft reads how many tries of the PIN are left, -1 if the modem tells
+// it in no way. ask runs a command, without its AT, and gives the lines of its
+// answer; none when the modem refuses it. An error of ask ends it.
+func PINTriesLeft(ask func(command string) ([]string, error)) (int, error) {
 	const most = 10 // a SIM's counter of the PIN starts at 3; more than this is no counter
 	for _, c := range pinCounters {
-		lines, err := m.s.do(c.cmd)
-		if err != nil && codeOf(err) == "" {
+		lines, err := ask(c.cmd)
+		if err != nil {
 			return -1, err
 		}
 		for _, f := range answers(lines, c.prefix, c.field+1) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/modemgate/modemgate/driver"
+	"github.com/modemgate/modemgate/gateway/phone"
 	"github.com/modemgate/modemgate/gateway/store"
 )
 
@@ -255,3 +256,6 @@ type SimText struct {
 	Parts      int
 	ReceivedAt time.Time
 }
+
+// Mask is a number fit for a log; see [phone.Mask].
+func Mask(number string) string { return phone.Mask(number) }

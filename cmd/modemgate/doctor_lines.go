@@ -94,14 +94,12 @@ func (x *examination) daemonLine(ctx context.Context, l lineJSON) {
 	}
 }
 
-// tries asks the line how many tries its PIN has, in the standard way.
-func (x *examination) tries(ctx context.Context, line string) (int, bool) {
-	f := x.readBack(ctx, line, "AT+CPINR", "+CPINR: SIM PIN,")
-	if f == nil {
-		return 0, false
-	}
-	n, err := strconv.Atoi(f[0])
-	return n, err == nil
+// tries asks the line how many tries its PIN has.
+func (x *examination) tries(ctx context.Context, line string) (left int, known bool) {
+	left, err := driver.PINTriesLeft(func(command string) ([]string, error) {
+		return x.ask(ctx, line, "AT"+command), ctx.Err()
+	})
+	return left, err == nil && left >= 0
 }
 
 func (x *examination) pinTries(about string, left int) {

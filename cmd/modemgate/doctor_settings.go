@@ -16,13 +16,7 @@ import (
 // readBack asks the modem of a line one thing through the daemon, and gives the
 // parameters of the answer without quotes; nil when the modem does not say.
 func (x *examination) readBack(ctx context.Context, line, command, head string) []string {
-	var answer spoken
-	if _, err := x.daemon.do(ctx, call{
-		method: http.MethodPost, path: "/v1/lines/" + url.PathEscape(line) + "/at", body: map[string]string{"command": command},
-	}, &answer); err != nil {
-		return nil
-	}
-	for _, text := range answer.Lines {
+	for _, text := range x.ask(ctx, line, command) {
 		if rest, ok := strings.CutPrefix(text, head); ok {
 			fields := strings.Split(rest, ",")
 			for i, f := range fields {
@@ -32,6 +26,18 @@ func (x *examination) readBack(ctx context.Context, line, command, head string) 
 		}
 	}
 	return nil
+}
+
+// ask lets the daemon run a command that reads, and gives the lines of the
+// answer; none when daemon or modem refuses it.
+func (x *examination) ask(ctx context.Context, line, command string) []string {
+	var answer spoken
+	if _, err := x.daemon.do(ctx, call{
+		method: http.MethodPost, path: "/v1/lines/" + url.PathEscape(line) + "/at", body: map[string]string{"command": command},
+	}, &answer); err != nil {
+		return nil
+	}
+	return answer.Lines
 }
 
 // settings compares what the modem has now with what the daemon set when it

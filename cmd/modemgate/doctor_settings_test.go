@@ -48,7 +48,7 @@ func TestDoctorReadsTheSettingsBack(t *testing.T) {
 		"odd charset":   {`"+CMGF: 0"`, `"+CNMI: 2,1,0,1,0"`, `"+CSCS: \"KLINGON\""`, `warn settings front: the modem has the unusual character set KLINGON`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := doctorOf(t, "", "", c.cmgf, c.cnmi, c.cscs)
+			p := doctorOf(t, "", `"+CPINR: SIM PIN,3,3"`, c.cmgf, c.cnmi, c.cscs)
 			p.finds(c.want)
 		})
 	}
@@ -128,7 +128,8 @@ func TestDoctorOfAModemThatAnnouncesNothing(t *testing.T) {
 	p := newPatient(t, fmt.Sprintf("modems: {list: [{name: front, port: %q}]}\n", n.Modems()[0].Path()))
 	launch(t, nil, "serve", "--config", p.file).says("modemgate is ready")
 	waitUntil(t, "the line is up", func() bool { return strings.Contains(p.examine(), "ok    line front: is up") })
-	p.finds("ok settings front: as the daemon left them: PDU mode, received SMS found by listing, since this modem announces none (+CNMI: 2,0,0,2,1)")
+	p.finds("ok settings front: as the daemon left them: PDU mode, received SMS found by listing, since this modem announces none (+CNMI: 2,0,0,2,1)",
+		"ok sim front: its PIN has 3 tries left") // by a command of its vendor
 }
 
 // TestDoctorLetsALineTextItself sends one real SMS through a running daemon.
