@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/modemgate/modemgate/gateway/phone"
@@ -100,7 +101,7 @@ func (g *Gateway) ListMessages(ctx context.Context, r Request, f MessageFilter) 
 	if !r.Caller.Has(ScopeMessages) {
 		q.Key = r.Caller.Key
 	}
-	if f.State != "" && !validState(q.State) {
+	if f.State != "" && !slices.Contains(states, q.State) {
 		return MessagePage{}, invalid("state", "%q is no state of a message", f.State)
 	}
 	if f.Cursor != "" && !validID("msg_", f.Cursor) {
@@ -138,12 +139,9 @@ func (g *Gateway) ListMessages(ctx context.Context, r Request, f MessageFilter) 
 	return page, err
 }
 
-func validState(s State) bool {
-	switch s {
-	case store.Queued, store.Sending, store.Sent, store.Delivered, store.Undelivered, store.Failed, store.Expired, store.Canceled, store.Unknown:
-		return true
-	}
-	return false
+// states are all that a message can be in.
+var states = []State{
+	store.Queued, store.Sending, store.Sent, store.Delivered, store.Undelivered, store.Failed, store.Expired, store.Canceled, store.Unknown,
 }
 
 // change runs fn on a message that the caller may change, in one commit, and

@@ -325,8 +325,7 @@ func TestNothingSaidDuringAStepIsLost(t *testing.T) {
 	}
 }
 
-// Once a line can send again, a number that always fails is the number's fault
-// as before.
+// Once a line can send again, a number that always fails is the number's fault.
 func TestBadNumberAfterALadderInVain(t *testing.T) {
 	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Return, o.Recovery.Rest = 10*time.Second, 2*time.Minute })
 	modem := r.net.Modems()[0]

@@ -9,9 +9,7 @@ import (
 // beginAtZero makes the series whose first event counts: to Prometheus a series
 // that begins at 1 has not grown, so an alert would miss it.
 func (m *metrics) beginAtZero() {
-	for _, s := range []State{
-		store.Queued, store.Sending, store.Sent, store.Delivered, store.Undelivered, store.Unknown, store.Failed, store.Expired, store.Canceled,
-	} {
+	for _, s := range states {
 		m.messages.WithLabelValues(string(s))
 	}
 	for _, r := range []string{"created", "resent", "wrong", "failed", "locked", string(store.OTPApproved), string(store.OTPBlocked), string(store.OTPExpired), string(store.OTPCanceled)} {
