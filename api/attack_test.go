@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -23,6 +24,16 @@ func health(conn net.Conn) error {
 	}
 	_, err = io.Copy(io.Discard, res.Body)
 	return errors.Join(err, res.Body.Close())
+}
+
+// idle counts the connections that wait for a request.
+func idle(b *box) (n int) {
+	for _, d := range b.s.doors {
+		d.limit.mu.Lock()
+		n += len(d.limit.idle)
+		d.limit.mu.Unlock()
+	}
+	return n
 }
 
 // TestAttackIdleConnectionsKeepOthersOut holds that whoever takes all
@@ -54,10 +65,11 @@ func TestAttackIdleConnectionsKeepOthersOut(t *testing.T) {
 				}
 				if i == 0 {
 					first = conn
+					until(t, "the first connection is idle", func() bool { return idle(b) == 1 })
 				}
 			}
-			if _, err := first.Read(make([]byte, 1)); err == nil {
-				t.Error("the longest idle connection still stands")
+			if _, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("the longest idle connection still stands: %v", err)
 			}
 		})
 	}

@@ -61,23 +61,43 @@ var errWriteTimeout = errors.New("write timed out, the device takes no octets")
 
 // openPort locks and opens a serial device at the given speed.
 func openPort(o Options) (*port, error) {
-	name, err := filepath.EvalSymlinks(o.Port)
-	if err != nil {
-		return nil, openError(o.Port, err)
-	}
-	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeCharDevice == 0 {
+	if info, err := os.Stat(o.Port); err == nil && info.Mode()&fs.ModeCharDevice == 0 {
 		return nil, fmt.Errorf("%s %w", o.Port, ErrNotSerial)
 	}
-	fd, err := unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	// The kernel follows the link: a name that was read from it first may be
+	// another device's by now.
+	fd, err := unix.Open(o.Port, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, openError(name, err)
+		if name, linkErr := filepath.EvalSymlinks(o.Port); linkErr == nil {
+			return nil, openError(name, err) // its holder is known by that name
+		}
+		return nil, openError(o.Port, err)
 	}
-	p := &port{name: name, fd: fd, wake: -1, timeout: o.WriteTimeout, released: make(chan struct{})}
-	if err := p.open(o); err != nil {
+	p := &port{name: o.Port, fd: fd, wake: -1, timeout: o.WriteTimeout, released: make(chan struct{})}
+	if p.name, err = nameOf(fd, o.Port); err == nil {
+		err = p.open(o)
+	}
+	if err != nil {
 		p.release()
 		return nil, err
 	}
 	return p, nil
+}
+
+// nameOf is the name, without links, of the device that was opened by port.
+func nameOf(fd int, port string) (string, error) {
+	name, err := filepath.EvalSymlinks(port)
+	if err != nil {
+		return "", openError(port, err)
+	}
+	var opened, named unix.Stat_t
+	if err := errors.Join(unix.Fstat(fd, &opened), unix.Stat(name, &named)); err != nil {
+		return "", openError(port, err)
+	}
+	if opened.Rdev != named.Rdev {
+		return "", fmt.Errorf("%w, %s: its link moved while it was opened", ErrNoPort, port)
+	}
+	return name, nil
 }
 
 // open takes the locks in the order flock, lock file, TIOCEXCL, so that two

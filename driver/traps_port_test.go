@@ -285,3 +285,26 @@ func TestOpenErrors(t *testing.T) {
 		}
 	}
 }
+
+// A link that moves between the opening and the look at it must not give a
+// device the name, and so the lock, of another.
+func TestLinkThatMovesWhileItIsOpened(t *testing.T) {
+	p, other := newPeer(t), newPeer(t)
+	link := filepath.Join(t.TempDir(), "modem")
+	if err := os.Symlink(p.path, link); err != nil {
+		t.Fatal(err)
+	}
+	port, err := openPort(Options{Port: link}.withDefaults())
+	if err != nil || port.name != p.path {
+		t.Fatalf("%v, %v", port, err)
+	}
+	t.Cleanup(func() { port.Close() })
+	for _, err := range []error{os.Remove(link), os.Symlink(other.path, link)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if name, err := nameOf(port.fd, link); !errors.Is(err, ErrNoPort) {
+		t.Errorf("the device of %s is called %s, %v", p.path, name, err)
+	}
+}

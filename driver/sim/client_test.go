@@ -132,7 +132,7 @@ func (c *client) nothing(m *Modem) {
 	m.call(func() {})
 	select {
 	case b := <-c.in:
-		c.t.Errorf("unexpected %q", b)
+		c.t.Errorf("unexpected %q in\n%s", b, strings.Join(m.Transcript(), "\n"))
 	case <-time.After(50 * time.Millisecond):
 	}
 }
