@@ -195,6 +195,9 @@ func comesUp(t *testing.T, r *station, m *driver.Modem) {
 	if err != nil || st.Registration != "home" || st.Operator != "SimNet" || st.SignalDBM == 0 || len(st.Storage) == 0 {
 		t.Errorf("status %+v, %v", st, err)
 	}
+	if want := (driver.Cell{Area: "1A2B", ID: "0001B2C0", Radio: "lte"}); st.Cell != want {
+		t.Errorf("cell %+v, want %+v", st.Cell, want)
+	}
 	if m.Announces() == (r.profile == "e3531") {
 		t.Errorf("announces new messages: %v", m.Announces())
 	}

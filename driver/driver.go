@@ -121,6 +121,7 @@ type Modem struct {
 	canLink    int               // AT+CMMS holds the link with this value, 0 if it cannot
 	link       bool              // it is set
 	bareSIM    bool              // AT+CPIN? was seen to end without OK
+	noCell     [3]bool           // domains that refuse to tell the cell
 
 	announces bool // of new messages; written by Open alone
 

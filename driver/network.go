@@ -21,7 +21,8 @@ var registrations = map[int]string{
 // registrationCommands ask the domains: circuit-switched, GPRS, EPS.
 var registrationCommands = [3]string{"+CREG", "+CGREG", "+CEREG"}
 
-// readRegistration asks all three domains and makes one word of the answers.
+// readRegistration asks all three domains, makes one word of the answers, and
+// asks for the cell.
 func (m *Modem) readRegistration(st *Status) error {
 	var words [3]string
 	for i, name := range registrationCommands {
@@ -32,7 +33,7 @@ func (m *Modem) readRegistration(st *Status) error {
 		words[i] = registrationIn(lines, name+":")
 	}
 	st.Registration = registrationOf(words)
-	return nil
+	return m.readCell(st, words)
 }
 
 // registrationOf decides between the domains. One that is registered is

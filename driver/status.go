@@ -14,6 +14,7 @@ type Status struct {
 	Why          Why // of no registration, where the modem knows
 	Operator     string
 	SignalDBM    int // received power in dBm, 0 if not known
+	Cell         Cell
 	SMSC         string
 	NoSMSC       bool // see Identity
 	Storage      []Memory

@@ -73,7 +73,7 @@ func (n *Network) accept(m *Modem, sub submit, reports bool) {
 func (n *Network) refused(m *Modem, sub submit, code int) {
 	d := deliver{from: m.number, udhi: sub.first&tpUDHI != 0, dcs: sub.dcs, udl: sub.udl, ud: slices.Clone(sub.ud)}
 	e := n.newMessage(m.number, sub.to, d).entry(JournalRefused)
-	e.Modem, e.Code = m.name, code
+	e.Modem, e.Code, e.PDU = m.name, code, upperHex(sub.encode())
 	n.journal.add(e)
 }
 

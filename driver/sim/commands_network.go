@@ -90,7 +90,20 @@ func (m *Modem) regText(domain, n int) string {
 	if n < 2 || stat == 0 || stat == 2 {
 		return fmt.Sprintf("%d", stat)
 	}
-	return fmt.Sprintf(`%d,"1A2B","0001B2C%d",%d`, stat, m.index%10, [3]int{0, 2, 7}[domain])
+	return fmt.Sprintf(`%d,"%s","%s",%d`, stat, m.radio.cell[0], m.radio.cell[1], [3]int{0, 2, 7}[domain])
+}
+
+// SetCell puts the modem into another cell: <lac> and <ci> of +CREG in
+// hexadecimal. A host that asked for them (+CREG=2) is told.
+func (m *Modem) SetCell(area, id string) {
+	m.call(func() {
+		m.radio.cell = [2]string{area, id}
+		for domain, name := range regNames {
+			if s := m.sess; s != nil && s.set.reg[domain] == 2 && m.stat(domain) != 0 {
+				m.unsolicited(name + ": " + m.regText(domain, 2))
+			}
+		}
+	})
 }
 
 func registration(domain int) handler {

@@ -63,7 +63,7 @@ func newModem(n *Network, index int, prof profile) (*Modem, error) {
 	m.sim.iccid, m.sim.imsi = m.iccid, m.imsi
 	m.phoneMem = newMemory("ME", prof.memSlots, prof.firstIndex)
 	m.reports = newMemory("SR", 20, prof.firstIndex)
-	m.radio = radio{on: true, stat: [3]int{1, 1, 1}, signal: 21, rsrp: 50}
+	m.radio = radio{on: true, stat: [3]int{1, 1, 1}, cell: [2]string{"1A2B", fmt.Sprintf("0001B2C%d", index%10)}, signal: 21, rsrp: 50}
 	p, err := n.openPort()
 	if err != nil {
 		return nil, err

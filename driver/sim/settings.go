@@ -35,6 +35,7 @@ type radio struct {
 	on        bool
 	stat      [3]int    // +CREG, +CGREG, +CEREG; 3GPP TS 27.007 §7.2 <stat>
 	told      [3]int    // what the host knows of stat
+	cell      [2]string // <lac> and <ci>; the <tac> of LTE is the same
 	signal    int       // <rssi> of +CSQ
 	rsrp      int       // <rsrp> of +CESQ
 	linkUntil time.Time // +CMMS holds the link so long

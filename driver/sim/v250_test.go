@@ -169,6 +169,8 @@ func TestRegistration(t *testing.T) {
 	m.SetRegistration(RegSMSOnly)
 	c.expect("+CREG: 0\r\n")
 	c.want("AT+CEREG=2;+CEREG?", `+CEREG: 2,6,"1A2B","0001B2C0",7|OK`)
+	m.SetCell("00FF", "C0FFEE")
+	c.expect("\r\n+CEREG: 6,\"00FF\",\"C0FFEE\",7\r\n")
 	if got := c.send("+447700900001", "x"); got != "+CMGS: 0|OK" {
 		t.Errorf("SMS only: %q", got)
 	}
