@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +62,8 @@ func newFake() *fake {
 		{Index: 2, State: "queued", Status: -1, Reference: -1, Error: "cms-38"},
 	}
 	f.message.History = []gateway.HistoryEntry{
-		{State: "queued", At: began}, {State: "sending", At: began, Line: "front", Part: 1, Note: "first of two"},
+		{State: "queued", At: began}, {State: "sending", At: began, Line: "front", Part: 1, Note: "first of two", Submission: &gateway.Submission{
+			IMEI: "…0017", ICCID: "…1234", SignalDBM: -71, Cell: &gateway.Cell{Area: "1A2B", ID: "00C0FFEE"}, PDUHMAC: strings.Repeat("5f", 32)}},
 	}
 	f.otp.ID, f.otp.Rev, f.otp.State, f.otp.To, f.otp.Purpose = "otp_1", 1, "pending", "+447700900123", "login"
 	f.otp.CreatedAt, f.otp.ExpiresAt, f.otp.ResendAt = began, began.Add(5*time.Minute), began.Add(30*time.Second)
@@ -208,7 +210,7 @@ func (f *fake) Status(_ context.Context, r gateway.Request) (gateway.Status, err
 var frontLine = gateway.LineStatus{
 	Name: "front", State: "up", Since: began, Port: "/dev/ttyUSB0", Number: "+447700900001", IMEI: "86…7", ICCID: "8944…1",
 	Manufacturer: "HUAWEI", Model: "E3372", Revision: "21", SMSC: "+447785016005", ReadAt: began, Operator: "Example", Registration: "home",
-	SignalDBM: -71, Storage: []gateway.StorageStatus{{Memory: "SM", Used: 1, Total: 20}}, InboundBy: gateway.ByAnnouncement, Sent: 12, PartsToday: 12, PartsThisMonth: 340, Labels: []string{"uk"},
+	SignalDBM: -71, Cell: gateway.Cell{Area: "1A2B", ID: "00C0FFEE", Radio: "lte"}, Storage: []gateway.StorageStatus{{Memory: "SM", Used: 1, Total: 20}}, InboundBy: gateway.ByAnnouncement, Sent: 12, PartsToday: 12, PartsThisMonth: 340, Labels: []string{"uk"},
 	Limits: gateway.LineLimits{PerMinute: 40, PerDay: 1000}, Calls: []gateway.Call{{At: began, From: "+447700900123", Rejected: true}, {At: began}},
 }
 

@@ -37,6 +37,7 @@ type line struct {
 	Operator     string    `json:"operator,omitempty"`
 	Registration string    `json:"registration,omitempty"`
 	SignalDBM    int       `json:"signal_dbm,omitempty"`
+	Cell         *cell     `json:"cell,omitempty"`
 	Storage      []storage `json:"storage"`
 	InboundBy    string    `json:"inbound_by,omitempty"`
 	Labels       []string  `json:"labels,omitempty"`
@@ -264,7 +265,7 @@ func lineBody(l gateway.LineStatus) line {
 			Number: l.Number, IMEI: l.IMEI, ICCID: l.ICCID, Manufacturer: l.Manufacturer, Model: l.Model,
 			Revision: l.Revision, SMSC: l.SMSC, ReadAt: stampOrNull(l.ReadAt),
 		},
-		Balance: creditBody(l.Balance), Operator: l.Operator, Registration: l.Registration, SignalDBM: l.SignalDBM,
+		Balance: creditBody(l.Balance), Operator: l.Operator, Registration: l.Registration, SignalDBM: l.SignalDBM, Cell: cellBody(l.Cell),
 		Storage: each(l.Storage, func(m gateway.StorageStatus) storage { return storage(m) }), InboundBy: l.InboundBy,
 		Counters: counters{
 			Sent: l.Sent, Failed: l.Failed, Unknown: l.Unknown, Received: l.Received, Restarts: l.Restarts,
@@ -297,6 +298,14 @@ func recoveryBody(r gateway.RecoveryStatus) *recovery {
 
 func queueBody(q gateway.QueueStatus) queue {
 	return queue{OTP: q.OTP, High: q.High, Normal: q.Normal, Low: q.Low, Held: q.Held, OldestAt: stampOrNull(q.OldestAt)}
+}
+
+// cellBody is nil while no cell is known.
+func cellBody(c gateway.Cell) *cell {
+	if c == (gateway.Cell{}) {
+		return nil
+	}
+	return (*cell)(&c)
 }
 
 // creditBody is nil for a line that does not ask.

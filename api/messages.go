@@ -104,6 +104,24 @@ type history struct {
 	Part  int           `json:"part,omitempty"`
 	Error string        `json:"error,omitempty"`
 	Note  string        `json:"note,omitempty"`
+
+	Submission *submission `json:"submission,omitempty"`
+}
+
+// submission is the evidence of a part that was handed to a modem.
+type submission struct {
+	IMEI      string `json:"imei,omitempty"`
+	ICCID     string `json:"iccid,omitempty"`
+	SignalDBM int    `json:"signal_dbm,omitempty"`
+	Cell      *cell  `json:"cell,omitempty"`
+	PDUHMAC   string `json:"pdu_hmac,omitempty"`
+}
+
+// cell is where a modem is registered, in hexadecimal.
+type cell struct {
+	Area  string `json:"area"`
+	ID    string `json:"id"`
+	Radio string `json:"radio,omitempty"`
 }
 
 // page is a list on the wire; next_cursor is null at its end.
@@ -280,5 +298,9 @@ func partBody(p gateway.Part) part {
 }
 
 func historyBody(h gateway.HistoryEntry) history {
-	return history{State: h.State, At: stamp{h.At}, Line: h.Line, Part: h.Part, Error: h.Error, Note: h.Note}
+	out := history{State: h.State, At: stamp{h.At}, Line: h.Line, Part: h.Part, Error: h.Error, Note: h.Note}
+	if s := h.Submission; s != nil {
+		out.Submission = &submission{IMEI: s.IMEI, ICCID: s.ICCID, SignalDBM: s.SignalDBM, Cell: (*cell)(s.Cell), PDUHMAC: s.PDUHMAC}
+	}
+	return out
 }

@@ -17,7 +17,7 @@ import (
 // wireTypes are the Go types behind the schemas of openapi.yaml.
 var wireTypes = map[string]any{
 	"NewMessage": newMessage{}, "Resolution": resolution{}, "Message": message{}, "MessageDetail": messageDetail{},
-	"Part": part{}, "HistoryEntry": history{}, "MessagePage": page[message]{},
+	"Part": part{}, "HistoryEntry": history{}, "Submission": submission{}, "Cell": cell{}, "MessagePage": page[message]{},
 	"NewOTP": newOTP{}, "Try": try{}, "NumberTry": numberTry{}, "Verdict": verdict{}, "OTP": otp{}, "Delivery": delivery{},
 	"Inbound": inbound{}, "InboundPage": page[inbound]{}, "Cursor": cursor{},
 	"Line": line{}, "Identity": identity{}, "Storage": storage{}, "Counters": counters{}, "LineLimits": limits{}, "LinePage": page[line]{}, "Modem": modem{}, "ModemPage": page[modem]{},

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -37,6 +36,9 @@ type claim struct {
 	text string
 	more bool // something else follows at once
 	open bool // without validity period
+
+	tpdu  []byte // nil for what cannot be sent
+	fault error  // why it cannot be coded
 }
 
 // serve claims, sends and receives until the modem goes or ctx ends.
@@ -214,11 +216,14 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 			if _, at := l.quota.opens(1, l.g.units(l.current.To), now); !at.IsZero() {
 				return nil, at, nil
 			}
-			c, next, err := l.intend(tx, l.current, now)
+			c, err := l.prepare(tx, l.current, now)
 			if errors.Is(err, store.ErrNotFound) {
-				continue // it was erased, or has ended; intend has let go of it
+				continue // it was erased, or has ended; prepare has let go of it
 			}
-			return c, next, err
+			if err == nil {
+				err = l.intend(tx, c, now)
+			}
+			return c, time.Time{}, err
 		}
 		if m == nil {
 			next, err := tx.NextDue(l.routes(), now)
@@ -242,22 +247,33 @@ func (l *line) take(tx store.Tx) (*claim, time.Time, error) {
 			}
 			continue
 		}
-		c := store.MessageChange{
-			State: ptr(store.Sending), Line: &l.o.Name, ICCID: ptr(l.sim()), AddAttempts: 1,
-			History: &store.HistoryEntry{State: store.Sending, At: now, Line: l.o.Name, Note: l.chosen(m)},
-		}
-		won, err := l.g.move(tx, m, []State{store.Queued}, c)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		if won {
-			c, next, err := l.intend(tx, m, now)
-			if errors.Is(err, store.ErrNotFound) {
-				continue // it has ended: its text cannot be read
-			}
-			return c, next, err
+		if c, err := l.begin(tx, m, now); c != nil || err != nil {
+			return c, time.Time{}, err
 		}
 	}
+}
+
+// begin takes a queued message over and writes the intent to send its first
+// unsent part; nil if another was quicker, or it has ended as unreadable.
+func (l *line) begin(tx store.Tx, m *store.Message, now time.Time) (*claim, error) {
+	c, err := l.prepare(tx, m, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	entry := store.HistoryEntry{State: store.Sending, At: now, Line: l.o.Name, Note: l.chosen(m)}
+	if len(m.Parts) == 1 { // else each part has an entry
+		entry.Submission = l.evidence(c)
+	}
+	won, err := l.g.move(tx, m, []State{store.Queued}, store.MessageChange{
+		State: ptr(store.Sending), Line: &l.o.Name, ICCID: ptr(l.sim()), AddAttempts: 1, History: &entry,
+	})
+	if err != nil || !won {
+		return nil, err
+	}
+	return c, l.intend(tx, c, now)
 }
 
 // stranded ends a long message whose rest cannot follow: the SIM that sent
@@ -267,70 +283,44 @@ func (l *line) stranded(tx store.Tx, m *store.Message) error {
 	return err
 }
 
-// intend writes the intent to send the first unsent part of a message that
-// this line has claimed.
-func (l *line) intend(tx store.Tx, m *store.Message, now time.Time) (*claim, time.Time, error) {
-	if l.current != nil && l.current.ID == m.ID {
-		l.current = nil
-	}
-	part := 0
-	for _, p := range m.Parts {
-		if p.State == store.Queued {
-			part = p.Index
-			break
-		}
-	}
-	text, err := tx.MessageText(m.ID)
-	if errors.Is(err, store.ErrUnreadable) {
-		l.log.Error("a message ends: its text cannot be read from the store; is the disk well, and seal.key the one of this data?", "msg", m.ID)
-		_, err = l.g.end(tx, m, []State{store.Sending}, store.Failed, "text-unreadable", "its sealed text cannot be read from the store: send it anew")
-		err = cmp.Or(err, store.ErrNotFound)
-	}
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	ok, err := tx.ChangePart(m.ID, part, []State{store.Queued}, store.PartChange{
+// intend writes the intent to send a part that prepare has made ready.
+func (l *line) intend(tx store.Tx, c *claim, now time.Time) error {
+	m := c.m
+	ok, err := tx.ChangePart(m.ID, c.part, []State{store.Queued}, store.PartChange{
 		State: ptr(store.Sending), Line: &l.o.Name, ICCID: ptr(l.sim()), AddAttempts: 1, SubmittedAt: &now, Reference: ptr(-1), Error: ptr(""),
 		SignalDBM: ptr(l.signal()),
 	})
 	if err != nil {
-		return nil, time.Time{}, err
+		return err
 	}
 	if !ok {
-		return nil, time.Time{}, store.ErrConflict
+		return store.ErrConflict
+	}
+	if len(m.Parts) > 1 {
+		if err := tx.AddHistory(m.ID, store.HistoryEntry{
+			State: store.Sending, At: now, Line: l.o.Name, Part: c.part, Note: "handed to the modem", Submission: l.evidence(c),
+		}); err != nil {
+			return err
+		}
 	}
 	if err := l.charge(tx, m.To, now); err != nil {
-		return nil, time.Time{}, err
+		return err
 	}
-	more, err := l.follows(tx, m, part, now)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	open, err := refusedValidity(tx, m)
-	if err != nil {
-		return nil, time.Time{}, err
+	if c.more, err = l.follows(tx, m, c.part, now); err != nil {
+		return err
 	}
 	l.busy.Store(true)
 	l.claims.Add(1)
-	return &claim{m: m, part: part, text: text, more: more, open: open}, time.Time{}, nil
+	return nil
 }
 
 // send hands one part to the modem.
 func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) {
-	left := c.m.DeadlineAt.Sub(l.g.clock.now())
-	if left <= 0 {
+	if !l.g.clock.now().Before(c.m.DeadlineAt) {
 		return 0, &driver.SendError{Fate: driver.NotSent, Code: "expired", Err: errExpired}
 	}
-	validity := left
-	if c.open {
-		validity = 0
-	}
-	enc, err := driver.Encode(driver.Text{
-		To: c.m.To, Body: c.text, Ref: c.m.Reference, Wide: c.m.Wide, Report: c.m.Report, Validity: validity, MaxParts: len(c.m.Parts),
-		National: l.g.o.National, Coding: c.m.Encoding,
-	})
-	if err != nil || c.part < 1 || c.part > len(enc.Parts) {
-		return 0, &driver.SendError{Fate: driver.Refused, Code: "encode", Class: driver.Permanent, Err: err}
+	if c.tpdu == nil {
+		return 0, &driver.SendError{Fate: driver.Refused, Code: "encode", Class: driver.Permanent, Err: c.fault}
 	}
 	if l.g.o.Phones != nil {
 		l.g.senders.note(c.m, c.text)
@@ -349,7 +339,7 @@ func (l *line) send(ctx context.Context, m Modem, c *claim) (mr int, err error) 
 		}
 	}()
 	mr, err = m.Send(ctx, driver.Submission{
-		TPDU: enc.Parts[c.part-1], More: c.more,
+		TPDU: c.tpdu, More: c.more,
 		AtPrompt: func() error {
 			prompted.Store(int64(time.Since(began)))
 			switch {

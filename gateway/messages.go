@@ -45,6 +45,7 @@ func (g *Gateway) messageFor(ctx context.Context, c Caller, id string) (MessageV
 	if errors.Is(err, store.ErrNotFound) || (err == nil && !c.mayRead(v.Key)) {
 		return MessageView{}, noMessage
 	}
+	c.evidenceFor(v.History)
 	return c.veiled(v), err
 }
 

@@ -62,7 +62,7 @@ func (l *line) refreshStatus(ctx context.Context, m Modem) error {
 	if changed && state == stateUp && slices.Contains(noServiceCodes, l.block.why) {
 		l.block = blockade{} // it has found its network again
 	}
-	l.state.Registration, l.state.Operator, l.state.SignalDBM = s.Registration, s.Operator, s.SignalDBM
+	l.state.Registration, l.state.Operator, l.state.SignalDBM, l.state.Cell = s.Registration, s.Operator, s.SignalDBM, Cell(s.Cell)
 	if s.SMSC != "" {
 		l.state.SMSC = s.SMSC
 	}

@@ -41,7 +41,8 @@ func (l *line) hold(m Modem) func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.modem = nil
-		l.state.Operator, l.state.Registration, l.state.SignalDBM, l.state.Storage, l.state.InboundBy = "", "", 0, nil, ""
+		l.state.Operator, l.state.Registration, l.state.SignalDBM, l.state.Cell = "", "", 0, Cell{}
+		l.state.Storage, l.state.InboundBy = nil, ""
 		if l.o.Port == "" { // it was found there
 			l.state.Port = ""
 		}

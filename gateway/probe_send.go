@@ -60,10 +60,12 @@ func (l *line) sendProbe(ctx context.Context, m Modem) (mute bool) {
 	l.busy.Store(true)
 	defer l.busy.Store(false)
 	l.g.prober.sent(p, now)
-	_, err := l.send(ctx, m, &claim{
+	c := &claim{
 		m:    &store.Message{ID: "probe", To: to, DeadlineAt: now.Add(max(5*time.Minute, l.g.o.Probe.Objective)), Parts: make([]store.Part, 1), Encoding: "gsm7"},
 		part: 1, text: l.g.probeText(p.id),
-	})
+	}
+	l.encode(c, now)
+	_, err := l.send(ctx, m, c)
 	if err == nil {
 		l.g.prober.accepted(p, l.g.clock.now())
 		l.unanswered.Store(false)

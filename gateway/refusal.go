@@ -71,7 +71,11 @@ func (l *line) withoutValidity(tx store.Tx, m *store.Message, part int, se *driv
 // period of the message before. Only a message that is tried again can have
 // such a history.
 func refusedValidity(tx store.Tx, m *store.Message) (bool, error) {
-	if m.Attempts < 2 {
+	before := m.Attempts
+	if m.State == store.Sending {
+		before--
+	}
+	if before < 1 {
 		return false, nil
 	}
 	history, err := tx.History(m.ID)

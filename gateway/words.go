@@ -19,6 +19,8 @@ type (
 	OTPState     = store.OTPState
 	Inbound      = store.Inbound
 	Key          = store.Key
+	Submission   = store.Submission
+	Cell         = store.Cell
 
 	TraceLine = driver.TraceLine
 )
@@ -153,6 +155,7 @@ type LineStatus struct {
 	Operator     string
 	Registration string
 	SignalDBM    int // 0: unknown
+	Cell         Cell
 	Storage      []StorageStatus
 	InboundBy    string // how received SMS are found: ByAnnouncement or ByListing
 

@@ -153,6 +153,9 @@ func showSteps(w io.Writer, m messageJSON) {
 	fmt.Fprintf(w, "\nwhat happened\n")
 	for _, h := range m.History {
 		fmt.Fprintf(w, "  %s  %s\n", when(h.At), oneLine(h.words(m.Parts)))
+		for _, line := range h.Submission.words() {
+			fmt.Fprintf(w, "  %*s  %s\n", len(when(h.At)), "", oneLine(line))
+		}
 	}
 	if len(m.PartDetails) == 0 || m.PartDetails[0].SubmittedAt == nil && m.Parts < 2 {
 		return

@@ -54,6 +54,36 @@ func encodingWords(e string) string {
 	return orNone(e)
 }
 
+// words is the evidence of a submission, line by line; none for what is none.
+func (s *submissionJSON) words() []string {
+	if s == nil {
+		return nil
+	}
+	var by, where, what []string
+	if s.IMEI != "" {
+		by = append(by, "modem "+s.IMEI)
+	}
+	if s.ICCID != "" {
+		by = append(by, "SIM "+s.ICCID)
+	}
+	if s.SignalDBM != 0 {
+		where = append(where, fmt.Sprintf("signal %d dBm", s.SignalDBM))
+	}
+	if c := s.Cell; c != nil {
+		where = append(where, strings.TrimSpace("cell "+c.ID+" in area "+c.Area+" "+c.Radio))
+	}
+	if s.PDUHMAC != "" {
+		what = append(what, "PDU hmac "+s.PDUHMAC)
+	}
+	var out []string
+	for _, facts := range [][]string{by, where, what} {
+		if len(facts) > 0 {
+			out = append(out, strings.Join(facts, ", "))
+		}
+	}
+	return out
+}
+
 // errorWords says what an error code means. Codes of modems are given with
 // their number, so that they can be looked up.
 func errorWords(code string) string {

@@ -52,6 +52,20 @@ type stepJSON struct {
 	Part  int       `json:"part"`
 	Error string    `json:"error"`
 	Note  string    `json:"note"`
+
+	Submission *submissionJSON `json:"submission"`
+}
+
+type submissionJSON struct {
+	IMEI      string `json:"imei"`
+	ICCID     string `json:"iccid"`
+	SignalDBM int    `json:"signal_dbm"`
+	Cell      *struct {
+		Area  string `json:"area"`
+		ID    string `json:"id"`
+		Radio string `json:"radio"`
+	} `json:"cell"`
+	PDUHMAC string `json:"pdu_hmac"`
 }
 
 type otpJSON struct {

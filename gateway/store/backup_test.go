@@ -145,7 +145,7 @@ func TestAnOlderFormatIsCopiedAndChanged(t *testing.T) {
 	}
 	// The copy is the old data: this version goes on with it.
 	old := filepath.Join(t.TempDir(), "old")
-	if err := store.Restore(context.Background(), old, filepath.Join(dir, store.FileName+".v2")); err != nil {
+	if err := store.Restore(context.Background(), old, filepath.Join(dir, store.FileName+".v3")); err != nil {
 		t.Fatal(err)
 	}
 	if got := setting(t, open(t, store.Options{Dir: old}), "kept"); got != "yes" {

@@ -115,6 +115,16 @@ func OpenNext(o Options, fail bool) (Store, error) {
 	return s, nil
 }
 
+// OpenFormat opens the store as the program of that format did. What later
+// formats have added cannot be written.
+func OpenFormat(o Options, format int) (Store, error) {
+	s, err := openSQLite(context.Background(), o, migrations[:format])
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // CountTo counts to n in the database, for as long as that takes.
 func CountTo(t Tx, n int64) error {
 	var got int64

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,7 +41,7 @@ func (t *tx) InsertMessage(m *Message) error {
 		}
 	}
 	t.Notify(m.ID)
-	_, err = t.exec(insertHistory+`VALUES (?, 1, ?, ?, ?, 0, ?, '')`,
+	_, err = t.exec(insertHistory+`VALUES (?, 1, ?, ?, ?, 0, ?, '', '')`,
 		m.ID, string(m.State), us(m.CreatedAt), m.Line, m.Error)
 	return err
 }
@@ -225,7 +226,7 @@ func (t *tx) writeRevs() error {
 	return nil
 }
 
-const insertHistory = `INSERT INTO history (message_id, n, state, at, line, part, error, note) `
+const insertHistory = `INSERT INTO history (message_id, n, state, at, line, part, error, note, submission) `
 
 // AddHistory implements [Messages].
 func (t *tx) AddHistory(id string, h HistoryEntry) error {
@@ -236,13 +237,17 @@ func (t *tx) AddHistory(id string, h HistoryEntry) error {
 // addHistory numbers the entry; without a state it takes the message's.
 func (t *tx) addHistory(id string, h HistoryEntry) error {
 	const next = `(SELECT COALESCE(MAX(n), 0)+1 FROM history WHERE message_id=?)`
-	if h.State != "" {
-		_, err := t.exec(insertHistory+`VALUES (?, `+next+`, ?, ?, ?, ?, ?, ?)`,
-			id, id, string(h.State), us(h.At), h.Line, h.Part, h.Error, h.Note)
+	submission, err := h.Submission.text()
+	if err != nil {
 		return err
 	}
-	n, err := t.exec(insertHistory+`SELECT id, `+next+`, state, ?, ?, ?, ?, ? FROM messages WHERE id=?`,
-		id, us(h.At), h.Line, h.Part, h.Error, h.Note, id)
+	if h.State != "" {
+		_, err := t.exec(insertHistory+`VALUES (?, `+next+`, ?, ?, ?, ?, ?, ?, ?)`,
+			id, id, string(h.State), us(h.At), h.Line, h.Part, h.Error, h.Note, submission)
+		return err
+	}
+	n, err := t.exec(insertHistory+`SELECT id, `+next+`, state, ?, ?, ?, ?, ?, ? FROM messages WHERE id=?`,
+		id, us(h.At), h.Line, h.Part, h.Error, h.Note, submission, id)
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
@@ -254,11 +259,24 @@ func (t *tx) History(id string) ([]HistoryEntry, error) {
 	var out []HistoryEntry
 	err := t.query(func(r scanner) error {
 		var h HistoryEntry
-		err := r.Scan(&h.State, (*usec)(&h.At), &h.Line, &h.Part, &h.Error, &h.Note)
+		var submission raw
+		err := r.Scan(&h.State, (*usec)(&h.At), &h.Line, &h.Part, &h.Error, &h.Note, &submission)
+		if err == nil && len(submission) > 0 {
+			err = json.Unmarshal(submission, &h.Submission)
+		}
 		out = append(out, h)
 		return err
-	}, `SELECT state, at, line, part, error, note FROM history WHERE message_id=? ORDER BY n`, id)
+	}, `SELECT state, at, line, part, error, note, submission FROM history WHERE message_id=? ORDER BY n`, id)
 	return out, err
+}
+
+// text is what the table keeps of a submission.
+func (s *Submission) text() (string, error) {
+	if s == nil {
+		return "", nil
+	}
+	b, err := json.Marshal(s)
+	return string(b), err
 }
 
 // DeleteMessage implements [Messages]. Parts and history go with it.

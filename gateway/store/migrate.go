@@ -18,6 +18,7 @@ type migration func(c *conn) error
 var migrations = []migration{
 	statements(schemaV1),
 	statements(schemaV2),
+	statements(schemaV3),
 }
 
 // statements is a migration that is only SQL.

@@ -306,3 +306,7 @@ var schemaV1 = []string{
 
 // schemaV2 keeps the signal at which a part was sent, dBm, 0 for not known.
 var schemaV2 = []string{`ALTER TABLE parts ADD COLUMN signal BIGINT NOT NULL DEFAULT 0`}
+
+// schemaV3 keeps the evidence of each submission, a JSON object, empty for an
+// entry that is about none.
+var schemaV3 = []string{`ALTER TABLE history ADD COLUMN submission TEXT NOT NULL DEFAULT ''`}

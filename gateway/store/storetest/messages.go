@@ -25,6 +25,14 @@ func full() *store.Message {
 	}
 }
 
+// evidence is a submission with every field set.
+func evidence() *store.Submission {
+	return &store.Submission{
+		IMEI: "869999000000017", ICCID: "8944", SignalDBM: -71, PDUHMAC: "00ff",
+		Cell: &store.Cell{Area: "1A2B", ID: "0011223", Radio: "lte"},
+	}
+}
+
 var messageTests = map[string]func(t *testing.T, open Open){
 	"what is inserted is read, without its text": func(t *testing.T, open Open) {
 		s := open(t)
@@ -76,7 +84,7 @@ var messageTests = map[string]func(t *testing.T, open Open){
 				DeadlineAt: &want.DeadlineAt, EndedAt: &want.EndedAt, TextUntil: &want.TextUntil,
 				AddAttempts: 2, AddResends: 1, PossibleDuplicate: ptr(true), Simulated: ptr(true), Line: &want.Line,
 				ICCID: &want.ICCID, Error: &want.Error, Held: ptr(true), At: at(9),
-				History: &store.HistoryEntry{Part: 2, Error: "cms-38", Note: "why"},
+				History: &store.HistoryEntry{Part: 2, Error: "cms-38", Note: "why", Submission: &store.Submission{SignalDBM: -71}},
 			})
 		})
 		equal(t, "held", ok, true)
@@ -87,13 +95,14 @@ var messageTests = map[string]func(t *testing.T, open Open){
 		m.Line, m.ICCID, m.Error, m.Held, m.Rev = want.Line, want.ICCID, want.Error, true, 2
 		equal(t, "message", got, m)
 		history := view(t, s, func(tx store.Tx) ([]store.HistoryEntry, error) { return tx.History(m.ID) })
-		equal(t, "entry", history[1], store.HistoryEntry{State: store.Unknown, At: at(9), Part: 2, Error: "cms-38", Note: "why"})
+		equal(t, "entry", history[1], store.HistoryEntry{
+			State: store.Unknown, At: at(9), Part: 2, Error: "cms-38", Note: "why", Submission: &store.Submission{SignalDBM: -71}})
 	},
 	"history without a change of state takes the present one": func(t *testing.T, open Open) {
 		s := open(t)
 		insert(t, s, message(1, 1))
 		update(t, s, func(tx store.Tx) error {
-			if err := tx.AddHistory("msg_0001", store.HistoryEntry{At: at(2), Note: "waits"}); err != nil {
+			if err := tx.AddHistory("msg_0001", store.HistoryEntry{At: at(2), Note: "waits", Submission: evidence()}); err != nil {
 				return err
 			}
 			_, err := tx.ChangeMessage("msg_0001", nil, store.MessageChange{AddAttempts: 1, At: at(3)})
@@ -101,7 +110,7 @@ var messageTests = map[string]func(t *testing.T, open Open){
 		})
 		history := view(t, s, func(tx store.Tx) ([]store.HistoryEntry, error) { return tx.History("msg_0001") })
 		equal(t, "history", history, []store.HistoryEntry{
-			{State: store.Queued, At: at(1)}, {State: store.Queued, At: at(2), Note: "waits"}})
+			{State: store.Queued, At: at(1)}, {State: store.Queued, At: at(2), Note: "waits", Submission: evidence()}})
 		fails(t, s, store.ErrNotFound, func(tx store.Tx) error {
 			return tx.AddHistory("msg_x", store.HistoryEntry{At: at(2)})
 		})
