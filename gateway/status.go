@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/modemgate/modemgate/gateway/phone"
 	"github.com/modemgate/modemgate/gateway/store"
@@ -147,6 +148,9 @@ func (l *line) status(ctx context.Context, c Caller) (LineStatus, error) {
 	}
 	s.Recovery, s.Balance, s.Calls = l.recovery, l.balance, l.callsFor(c)
 	s.Recovery.Incidents = slices.Clone(s.Recovery.Incidents)
+	if s.Recovery.Step == StepNone && !now.Before(s.Recovery.RetryAt) { // it rests no more, and nothing was sent since
+		s.Recovery.Step, s.Recovery.RetryAt = "", time.Time{}
+	}
 	l.mu.Unlock()
 	l.g.metrics.counters(&s)
 	s.Labels, s.Limits = l.o.Labels, l.limits(now)
