@@ -41,6 +41,11 @@ type Options struct {
 	// with it; nothing has been set or sent by then.
 	Verify func(id Identity, sim bool) error
 
+	// Sibling, if set, is asked for another port of a modem that is silent on Port,
+	// "" for none. That port gets an AT, and then Open tries Port once more: there
+	// are modems that hang on one port until something comes on another.
+	Sibling func() string
+
 	// CommandTimeout is the deadline of an ordinary command, 0 means 10 s.
 	CommandTimeout time.Duration
 	// PromptTimeout is how long AT+CMGS may take to ask for the PDU. 0 means
@@ -140,6 +145,14 @@ func Open(ctx context.Context, o Options) (*Modem, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, err := openOnce(ctx, o, sca)
+	if errors.Is(err, ErrSilent) && pokeSibling(ctx, o) {
+		return openOnce(ctx, o, sca)
+	}
+	return m, err
+}
+
+func openOnce(ctx context.Context, o Options, sca []byte) (*Modem, error) {
 	p, err := openPort(o)
 	if err != nil {
 		return nil, err

@@ -117,6 +117,9 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 			return nil, err
 		}
 		o.Port = l.Port
+		if a.finder != nil {
+			o.Sibling = func() string { return a.finder.Sibling(l.Port) }
+		}
 		m, err := driver.Open(ctx, o)
 		if err != nil {
 			return nil, a.advised(l.Name, err)
@@ -128,6 +131,7 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 		return nil, mismatch(err)
 	}
 	o.Port = claim.Port
+	o.Sibling = func() string { return a.finder.Sibling(claim.Port) }
 	o.Verify = func(id driver.Identity, sim bool) error { return mismatch(claim.Check(usbIdentity(id), sim)) }
 	m, err := driver.Open(ctx, o)
 	if err != nil {

@@ -28,6 +28,8 @@ type Modem struct {
 	spare    *port    // the pty of the next Plug
 	faults   []*Fault
 	hung     bool
+	second   *port // of HangUntilPoked
+	unpoked  bool  // nothing has come on it yet
 	deaf     bool
 	sim      simCard
 	phoneMem *memory // "ME"
@@ -148,6 +150,9 @@ func (m *Modem) run() {
 			if m.spare != nil {
 				m.spare.close()
 			}
+			if m.second != nil {
+				m.second.close()
+			}
 			return
 		case <-m.box.wake:
 			m.box.run()
@@ -235,7 +240,7 @@ func (m *Modem) strike(f Fault) {
 }
 
 func (m *Modem) wakeUp() {
-	m.hung = false
+	m.hung = m.unpoked
 	if m.deaf {
 		m.deaf = false
 		if m.sess != nil {

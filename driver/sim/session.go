@@ -59,7 +59,7 @@ func (m *Modem) powerOn() {
 	s.life++
 	s.set = m.startSettings()
 	s.phase, s.line, s.started, s.held, s.send, s.cnmiSet = phaseIdle, nil, false, nil, sendState{}, false
-	m.hung, m.unasked, m.pending = false, nil, nil
+	m.hung, m.unasked, m.pending = m.unpoked, nil, nil
 	m.radio.on, m.radio.linkUntil = true, time.Time{}
 	if m.net.opt.ResetReference {
 		m.sim.reference = 0

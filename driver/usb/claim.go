@@ -115,6 +115,24 @@ func (f *Finder) Port(line string) string {
 	return port
 }
 
+// Sibling is [Device.Sibling] of the device that a port, or a link to one, leads to
+// at this moment.
+func (f *Finder) Sibling(port string) string {
+	to, there := target(port)
+	devices, err := f.o.Tree.Scan()
+	if err != nil || !there {
+		return ""
+	}
+	for _, d := range devices {
+		for _, p := range d.Ports {
+			if node, _ := target(p.Node); node == to {
+				return d.Sibling(p.Node)
+			}
+		}
+	}
+	return ""
+}
+
 // choose is the port to open: the one that answered, else the table's.
 func (k *known) choose() (string, error) {
 	ports, named := k.Candidates()

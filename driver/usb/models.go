@@ -16,6 +16,7 @@ type model struct {
 	mode     Mode
 	roles    roles
 	protocol bool // Huawei marks ports by the protocol of a vendor class
+	hangs    bool // may, on its AT port, until something comes on the secondary one (botletics#298)
 }
 
 // quectel are the ports of most Quectel modems, and of Qualcomm's reference.
@@ -43,7 +44,7 @@ var models = []model{
 	{ids: "19d2:0063", name: "ZTE K3565-Z", mode: Modem, roles: roles{3: AT}},
 	{ids: "19d2:0016", name: "ZTE modem", mode: Modem, roles: roles{2: AT}},
 
-	{ids: "1e0e:9001", name: "SIMCom SIM7000/7100/7500/7600", mode: Modem, roles: roles{0: Diag, 1: NMEA, 2: AT, 3: Secondary, 4: Audio, 5: Net, 6: Net}},
+	{ids: "1e0e:9001", name: "SIMCom SIM7000/7100/7500/7600", mode: Modem, hangs: true, roles: roles{0: Diag, 1: NMEA, 2: AT, 3: Secondary, 4: Audio, 5: Net, 6: Net}},
 	{ids: "1e0e:9003", name: "SIMCom SIM7600 with MBIM", mode: Modem},
 	{ids: "1e0e:9011", name: "SIMCom A7670/A7602/A7600", mode: Modem, roles: roles{2: Ignore, 4: AT, 5: PPP}},
 	{ids: "1e0e:9205 1e0e:9206", name: "SIMCom SIM7070/7080/7090", mode: Modem},

@@ -3,6 +3,7 @@ package usb_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -197,5 +198,45 @@ func TestWhatADeviceCallsItselfIsHarmless(t *testing.T) {
 	b.Plug(usbtest.Device{Path: "1-1", ID: "1234:5678", Name: "evil\x1b[2J\rline" + strings.Repeat("x", 500), Interfaces: []usbtest.Interface{{TTY: "ttyUSB0"}}})
 	if s := scan(t, tree(b))[0].String(); len(s) > 100 || strings.ContainsAny(s, "\x1b\r\n") {
 		t.Errorf("%q", s)
+	}
+}
+
+// Of one model the AT port is known to wait for the other one, of no other.
+func TestSiblings(t *testing.T) {
+	for id, want := range map[string]string{"1e0e:9001": "/dev/ttyUSB3", "2c7c:0125": "", "1e0e:9011": "", "1bc7:1031": "", "0403:6001": ""} {
+		for _, p := range plugged(t, id, "ff/ff/ff", "option").Ports {
+			got := plugged(t, id, "ff/ff/ff", "option").Sibling(p.Node)
+			if p.Role != usb.AT && got != "" || p.Role == usb.AT && got != want {
+				t.Errorf("%s: the sibling of %s (%s) is %q, want %q", id, p.Node, p.Role, got, want)
+			}
+		}
+	}
+}
+
+func TestSiblingOfAPort(t *testing.T) {
+	b := usbtest.New(t)
+	real := filepath.Join(t.TempDir(), "pts0")
+	if err := os.WriteFile(real, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := quectel("1-1", 0)
+	d.ID, d.Interfaces[2].Target = "1e0e:9001", real
+	b.Plug(d)
+	f := usb.NewFinder(usb.Options{Tree: tree(b)}, nil)
+	link := filepath.Join(b.Dev, "serial/by-path/usb-0:1-1:1.2-port0")
+	for port, want := range map[string]string{
+		real: "ttyUSB3", link: "ttyUSB3", filepath.Join(b.Dev, "ttyUSB2"): "ttyUSB3",
+		filepath.Join(b.Dev, "ttyUSB3"): "", filepath.Join(b.Dev, "ttyUSB9"): "", "": "",
+	} {
+		if want != "" {
+			want = filepath.Join(b.Dev, want)
+		}
+		if got := f.Sibling(port); got != want {
+			t.Errorf("%s: %q, want %q", port, got, want)
+		}
+	}
+	b.Unplug("1-1")
+	if got := f.Sibling(real); got != "" {
+		t.Errorf("of a modem that has gone: %q", got)
 	}
 }

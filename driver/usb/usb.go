@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -158,6 +159,22 @@ func (d Device) Candidates() (ports []Port, known bool) {
 		}
 	}
 	return ports, false
+}
+
+// Sibling is the port that the AT port of a modem may wait for: some models hang
+// on one until something comes on the other. It is "" for all other ports and
+// models.
+func (d Device) Sibling(node string) string {
+	row := find(d.Vendor, d.Product)
+	if d.Mode != Modem || row == nil || !row.hangs {
+		return ""
+	}
+	at := slices.IndexFunc(d.Ports, func(p Port) bool { return p.Node == node && p.Role == AT })
+	other := slices.IndexFunc(d.Ports, func(p Port) bool { return p.Role == Secondary })
+	if at < 0 || other < 0 {
+		return ""
+	}
+	return d.Ports[other].Node
 }
 
 // Words say what keeps the device from being used as a modem and what to do;
