@@ -62,8 +62,19 @@ func newStation(t *testing.T, change ...func(*configs.Config)) *station {
 	return s
 }
 
-// begin starts a life and waits until its lines are up.
+// begin starts a life and waits until its lines are up and NATS clients are
+// let in.
 func (s *station) begin() {
+	s.t.Helper()
+	s.start()
+	if err := s.bus.AwaitStreams(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	s.linesUp()
+}
+
+// start starts a life.
+func (s *station) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := build(ctx, s.cfg, slog.New(slog.DiscardHandler), nil)
@@ -79,16 +90,21 @@ func (s *station) begin() {
 			s.t.Errorf("the daemon ends with %v", err)
 		}
 	}
-	if len(s.cfg.Modems.Names()) > 0 {
-		s.until("lines are up", func() bool {
-			for _, l := range s.local("GET", "/v1/lines", "").list("items") {
-				if state := l.text("state"); state != "up" && state != "paused" {
-					return false
-				}
-			}
-			return true
-		})
+}
+
+func (s *station) linesUp() {
+	s.t.Helper()
+	if len(s.cfg.Modems.Names()) == 0 {
+		return
 	}
+	s.until("lines are up", func() bool {
+		for _, l := range s.local("GET", "/v1/lines", "").list("items") {
+			if state := l.text("state"); state != "up" && state != "paused" {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func (s *station) stop() {

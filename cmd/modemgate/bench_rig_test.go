@@ -75,6 +75,9 @@ func newBenchApp(b testing.TB, dir string, modems int, tune func(*sim.Options), 
 	}); err != nil {
 		b.Fatal(err)
 	}
+	if err := a.bus.AwaitStreams(ctx); err != nil {
+		b.Fatal(err)
+	}
 	for t.call("GET", "/readyz?sending=1", nil, nil) != http.StatusOK {
 		time.Sleep(time.Millisecond)
 	}

@@ -95,27 +95,28 @@ func pages[T any](r *rig, path string, q url.Values) (all []T, ok bool) {
 }
 
 // waiting counts the events that are not published.
-func (r *rig) waiting() int {
-	n, _ := r.broker()
-	return n
+func (r *rig) waiting() int { return r.broker().Waiting }
+
+// broker is what the daemon says of NATS.
+type broker struct {
+	Connected bool
+	Waiting   int    // events; -1 when no answer came
+	Addr      string // of the embedded server
 }
 
-// broker is how many events wait, -1 when no answer came, and where the
-// embedded server listens.
-func (r *rig) broker() (waiting int, addr string) {
-	var s struct {
-		NATS struct {
-			Waiting int
-			Addr    string
-		}
-	}
+func (r *rig) broker() broker {
+	var s struct{ NATS broker }
 	if status, _, err := r.call(http.MethodGet, "/v1/status", "", "", &s); err != nil || status != http.StatusOK {
-		return -1, ""
+		return broker{Waiting: -1}
 	}
-	return s.NATS.Waiting, s.NATS.Addr
+	return s.NATS
 }
 
-func (r *rig) published() bool { return r.waiting() == 0 }
+// published says whether no event waits and subscribers are let in.
+func (r *rig) published() bool {
+	b := r.broker()
+	return b.Connected && b.Waiting == 0
+}
 
 // event is one message of a stream.
 type event struct {
@@ -149,8 +150,7 @@ func (r *rig) subscribe() (*subscriber, error) {
 		}
 		js, err = jetstream.New(s.nc)
 	} else {
-		_, addr := r.broker()
-		if s.nc, err = nats.Connect("nats://"+addr, nats.Timeout(time.Minute), nats.Token(r.key), nats.NoReconnect()); err != nil {
+		if s.nc, err = nats.Connect("nats://"+r.broker().Addr, nats.Timeout(time.Minute), nats.Token(r.key), nats.NoReconnect()); err != nil {
 			return nil, err
 		}
 		js, err = jetstream.NewWithAPIPrefix(s.nc, "modemgate.API")

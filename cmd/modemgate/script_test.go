@@ -66,9 +66,15 @@ func local(ts *testscript.TestScript, method, path string, body any, out any) in
 	return resp.StatusCode
 }
 
-// ready waits until the daemon answers and a line can send.
+// ready waits until the daemon answers, a line can send and NATS clients are
+// let in.
 func ready(ts *testscript.TestScript, _ bool, _ []string) {
-	for end := time.Now().Add(limit); local(ts, http.MethodGet, "/readyz?sending=1", nil, nil) != http.StatusOK; {
+	var s statusJSON
+	sends := func() bool { return local(ts, http.MethodGet, "/readyz?sending=1", nil, nil) == http.StatusOK }
+	connected := func() bool {
+		return local(ts, http.MethodGet, "/v1/status", nil, &s) == http.StatusOK && s.NATS.Connected
+	}
+	for end := time.Now().Add(limit); !sends() || !connected(); {
 		if time.Now().After(end) {
 			ts.Fatalf("the daemon does not get ready")
 		}

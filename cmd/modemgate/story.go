@@ -57,6 +57,9 @@ func (t *story) tell(ctx context.Context) error {
 	for _, m := range t.a.sim.Modems() {
 		t.say("   modem %s on %s, its number is %s", m.Name(), m.Path(), m.Number())
 	}
+	if err := t.a.bus.AwaitStreams(ctx); err != nil {
+		return err
+	}
 	if err := t.awaitLine(ctx); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -127,23 +128,30 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 		return nil, err
 	}
 	late.Store(a.gw)
-	a.provision(ctx)
 	return a, a.openAPI()
 }
 
-// provision gives every live key its consumers and takes those of keys that
-// were revoked while the daemon was down.
-func (a *app) provision(ctx context.Context) {
-	var names []string
+// provision waits until the streams are there, then gives every live key its
+// consumers and takes those of keys that were revoked while the daemon was
+// down.
+func (a *app) provision(ctx context.Context) error {
+	if err := a.bus.AwaitStreams(ctx); ctx.Err() != nil {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("nats: %w", err)
+	}
 	for _, g := range a.gw.Grants() {
-		names = append(names, g.Key)
-		if err := a.bus.Provision(ctx, g); err != nil {
+		if err := a.bus.Provision(ctx, g); err != nil && ctx.Err() == nil {
 			a.log.Warn("a key has no NATS consumers yet; they are made when it connects", "key", g.Key, "err", err)
 		}
 	}
-	if err := a.bus.Retain(ctx, names); err != nil {
+	err := a.bus.Retain(ctx, func(key string) bool {
+		return slices.ContainsFunc(a.gw.Grants(), func(g events.Grant) bool { return g.Key == key })
+	})
+	if err != nil && ctx.Err() == nil {
 		a.log.Warn("consumers of revoked keys could not be removed; the next start tries again", "err", err)
 	}
+	return nil
 }
 
 // openStore opens what is in the data directory, which has been taken.
@@ -291,6 +299,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	group.Go(func() error { return notifySystemd(work, a.gw.Alive) })
 	group.Go(func() error { return a.awaitNATS(work, time.Second) })
+	group.Go(func() error { return a.provision(work) })
 	if addr := a.api.Addr(); addr != nil {
 		a.log.Info("modemgate is ready", "api", addr.String(), "data_dir", a.cfg.DataDir, "lines", len(a.cfg.Modems.Names()), "version", fullVersion())
 	}

@@ -19,8 +19,9 @@ const (
 	ackTimeout = 5 * time.Second
 )
 
-// openEmbedded starts the server, makes the streams and lets clients in. On
-// a full disk it leaves that to the keeper: the gateway can do without.
+// openEmbedded starts the server, and has the keeper restore the streams and
+// let clients in. On a full disk it leaves all to the keeper: the gateway can
+// do without.
 func (b *Bus) openEmbedded(ctx context.Context) error {
 	b.gate = newGate(b.opts, b.names)
 	b.gate.provision, b.gate.later = b.consumers, b.consumersLater
@@ -32,31 +33,48 @@ func (b *Bus) openEmbedded(ctx context.Context) error {
 		return fmt.Errorf("embedded nats server: %w", err)
 	}
 	b.server, b.gate.current = server, server.current
-	if err := b.checkRoom(); errors.Is(err, os.ErrPermission) {
-		return err // waiting would not help
-	} else if err != nil {
-		b.fault(partServer, err.Error())
-	} else if err := server.start(ctx); err != nil {
+	full := b.checkRoom()
+	if errors.Is(full, os.ErrPermission) {
+		return full // waiting would not help
+	} else if full != nil {
+		b.fault(partServer, full.Error())
+		b.doubt(full)
+	} else if err := server.listen(ctx); err != nil {
 		return err
 	}
 	if err := b.connect("", nats.InProcessServer(server), nats.Token(b.gate.own), nats.RetryOnFailedConnect(true),
 		nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(10*time.Millisecond, 0)); err != nil {
 		return err
 	}
-	if err := b.serve(ctx); err != nil {
+	b.begin()
+	go b.keepServer(full == nil)
+	return nil
+}
+
+// stillRestoring is told until the streams are there for the first time.
+const stillRestoring = "the embedded server restores its streams: events wait, and clients are let in when it has"
+
+// restore has the server that listens restore its streams, for the first time.
+func (b *Bus) restore() error {
+	if err := b.server.restore(); err != nil {
 		return err
 	}
-	b.begin()
-	go b.keepServer()
+	if err := b.serve(b.ctx); err != nil {
+		return err
+	}
+	b.fault(partServer, "")
+	b.renew()
 	return nil
+}
+
+// available says whether the streams can be asked for: before they are
+// restored the server would say that there are none.
+func (b *Bus) available() bool {
+	return b.nc.IsConnected() && (b.gate == nil || b.gate.isOpen())
 }
 
 // serve makes the streams of the started server and opens the gate.
 func (b *Bus) serve(ctx context.Context) error {
-	if b.server.current() == nil {
-		b.doubt(errNoRoom)
-		return nil
-	}
 	err := b.awaitStreams(ctx)
 	if unreadable(err) && b.checkRoom() == nil {
 		if err := b.beginAnew(ctx); err != nil {

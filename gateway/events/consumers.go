@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -28,7 +27,8 @@ const metaGeneration = "modemgate.generation"
 // Provision makes the account rights and the two consumers of a key, or
 // changes them to what the grant says now. Connections made with other rights
 // end; they may come back with the new ones. A client that connects with the
-// key provisions it as well, so this is needed only to be early.
+// key provisions it as well, so this is needed only to be early. Embedded
+// streams that are being restored are waited for, 10 s at most.
 //
 // With an external cluster it does nothing.
 func (b *Bus) Provision(ctx context.Context, g Grant) error {
@@ -40,6 +40,9 @@ func (b *Bus) Provision(ctx context.Context, g Grant) error {
 	}
 	defer b.work.Done()
 	if err := g.check(); err != nil {
+		return err
+	}
+	if err := b.awaitRestored(ctx); err != nil {
 		return err
 	}
 	return b.consumers(ctx, g)
@@ -75,9 +78,10 @@ func (b *Bus) expired(key string) {
 	}
 }
 
-// Retain deletes the consumers of all keys but those named, such as of keys
-// that were revoked while the server was down.
-func (b *Bus) Retain(ctx context.Context, keys []string) error {
+// Retain deletes the consumers of the keys that are not live, such as of those
+// that were revoked while the server was down. It asks live while nobody makes
+// consumers for the key.
+func (b *Bus) Retain(ctx context.Context, live func(key string) bool) error {
 	if b.gate == nil {
 		return nil
 	}
@@ -92,17 +96,28 @@ func (b *Bus) Retain(ctx context.Context, keys []string) error {
 		}
 		list := s.ListConsumers(ctx)
 		for info := range list.Info() {
-			_, ours := info.Config.Metadata[metaGeneration]
-			if !ours || slices.Contains(keys, info.Name) {
+			if _, ours := info.Config.Metadata[metaGeneration]; !ours {
 				continue
 			}
-			if err := s.DeleteConsumer(ctx, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			if err := b.retain(ctx, s, info.Name, live); err != nil {
 				return fmt.Errorf("delete consumer %s of %s: %w", info.Name, stream, err)
 			}
 		}
 		if err := list.Err(); err != nil {
 			return fmt.Errorf("list the consumers of %s: %w", stream, err)
 		}
+	}
+	return nil
+}
+
+func (b *Bus) retain(ctx context.Context, s jetstream.Stream, key string, live func(key string) bool) error {
+	b.gate.lock(key)
+	defer b.gate.unlock(key)
+	if live(key) {
+		return nil
+	}
+	if err := s.DeleteConsumer(ctx, key); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return err
 	}
 	return nil
 }

@@ -10,12 +10,16 @@ import (
 
 // Erase deletes from both streams every message that match picks, by its
 // subject (without the prefix) and payload, and overwrites it on the disk. It
-// returns how many it deleted.
+// returns how many it deleted. Embedded streams that are being restored are
+// waited for, 10 s at most.
 func (b *Bus) Erase(ctx context.Context, match func(subject string, payload []byte) bool) (int, error) {
 	if err := b.begin(); err != nil {
 		return 0, err
 	}
 	defer b.work.Done()
+	if err := b.awaitRestored(ctx); err != nil {
+		return 0, fmt.Errorf("erase from the streams: %w", err)
+	}
 	total := 0
 	for _, stream := range b.names.streams {
 		n, err := b.erase(ctx, stream, match)
@@ -28,7 +32,7 @@ func (b *Bus) Erase(ctx context.Context, match func(subject string, payload []by
 }
 
 func (b *Bus) erase(ctx context.Context, stream string, match func(string, []byte) bool) (int, error) {
-	if !b.nc.IsConnected() {
+	if !b.available() {
 		return 0, errAway
 	}
 	s, err := b.js.Stream(ctx, stream)

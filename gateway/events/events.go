@@ -66,7 +66,8 @@ type Options struct {
 
 	// Hook is called at named points, for tests: "publish:STREAM:before",
 	// "publish:STREAM:after" (stored), "mark:STREAM:before" and
-	// "mark:STREAM:after", with STREAM inbound or status. May be nil.
+	// "mark:STREAM:after", with STREAM inbound or status, and "restore:before"
+	// when the embedded server listens and has no streams yet. May be nil.
 	Hook func(point string)
 
 	dedupe     time.Duration // window of Nats-Msg-Id; 0: two minutes
@@ -105,7 +106,9 @@ type Bus struct {
 
 	epoch    atomic.Uint64 // raised whenever what is known of the streams may be stale
 	setAside atomic.Uint64
-	suspect  chan error // to the keeper of the embedded server
+	suspect  chan error    // to the keeper of the embedded server
+	restored chan struct{} // closed when the first restoring of the streams has ended
+	broken   error         // why it failed; to be read after that
 
 	mu      sync.Mutex
 	closed  bool
@@ -117,12 +120,13 @@ type Bus struct {
 
 var validPrefix = regexp.MustCompile(`^[a-z0-9-]*$`)
 
-// Open starts the embedded server with its streams, or begins to connect to
-// the external cluster in the background: a cluster that is away is no error
-// but a [State].
+// Open starts the embedded server, whose streams are restored in the
+// background, or begins to connect to the external cluster there: streams that
+// are not restored yet are no error but a [State], as a cluster that is away.
+// [Bus.AwaitStreams] waits for them.
 //
 // Errors: an address that is taken (syscall.EADDRINUSE), a certificate that
-// cannot be read, a store that cannot be opened.
+// cannot be read, a directory that cannot be written.
 func Open(ctx context.Context, o Options) (*Bus, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -130,15 +134,17 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	}
 	b := &Bus{
 		opts: o, log: o.Log, names: newNames(o.Prefix),
-		suspect: make(chan error, 1),
+		suspect: make(chan error, 1), restored: make(chan struct{}),
 		faults:  map[string]string{partConnection: "starting"},
 		changed: make(chan struct{}),
 		state:   State{Embedded: o.URL == "", Since: time.Now(), Error: "starting"},
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	if o.URL != "" {
+		close(b.restored)
 		err = b.openExternal()
 	} else {
+		b.faults[partServer], b.state.Error = stillRestoring, stillRestoring
 		err = b.openEmbedded(ctx)
 	}
 	if err != nil {
@@ -182,6 +188,42 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
+// AwaitStreams waits until the embedded server has restored its streams and
+// lets clients in. With an external cluster, and on a full disk, where they
+// come when there is room, it returns at once. Errors: streams that cannot be
+// opened, the end of ctx or of the bus.
+func (b *Bus) AwaitStreams(ctx context.Context) error {
+	select {
+	case <-b.restored:
+		return b.broken
+	case <-b.ctx.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *Bus) restoring() bool {
+	select {
+	case <-b.restored:
+		return false
+	default:
+		return true
+	}
+}
+
+// awaitRestored is AwaitStreams for a request that may wait a little.
+func (b *Bus) awaitRestored(ctx context.Context) error {
+	ctx, cancel := b.api(ctx)
+	defer cancel()
+	if err := b.AwaitStreams(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %s", errAway, stillRestoring)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
 // Addr is the host:port the embedded server really listens on; "" when it is
 // reached in-process only or the cluster is external.
 func (b *Bus) Addr() string {
@@ -205,13 +247,19 @@ func (b *Bus) State() State {
 }
 
 // Close ends the publishers, then the connections, then the embedded server,
-// and waits for each, at most until ctx ends. It may be called again.
+// and waits for each, at most until ctx ends. It may be called again. A server
+// that restores its streams cannot be interrupted: when ctx ends before it has,
+// it is left to end by itself, which is no error.
 func (b *Bus) Close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 	b.cancel()
 	err := waitFor(ctx, &b.work)
+	if err != nil && b.restoring() {
+		b.log.Warn("the embedded nats server still restores its streams; the next start does it again")
+		err = nil
+	}
 	if b.gate != nil {
 		b.gate.close()
 	}

@@ -73,6 +73,12 @@ func (a *gate) open() {
 	}
 }
 
+func (a *gate) isOpen() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.opened
+}
+
 func (a *gate) shut() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

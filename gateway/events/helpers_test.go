@@ -167,6 +167,9 @@ func (r *rig) open(t testing.TB) {
 		t.Fatal(err)
 	}
 	r.Bus = b
+	if err := b.AwaitStreams(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	r.startRun(t)
 	r.stop = sync.OnceFunc(func() {
 		r.stopRun()

@@ -36,11 +36,22 @@ func (b *Bus) doubt(err error) {
 	}
 }
 
-// keepServer restarts the embedded server when it does not store events any
-// more although the disk takes a real write: after a full disk the server
-// leaves every publish unanswered and says that it is well.
-func (b *Bus) keepServer() {
+// keepServer restores the streams of a server that listens, if there is one,
+// and restarts it when it does not store events any more although the disk
+// takes a real write: after a full disk the server leaves every publish
+// unanswered and says that it is well.
+func (b *Bus) keepServer(listens bool) {
 	defer b.work.Done()
+	if listens {
+		b.broken = b.restore()
+	}
+	close(b.restored)
+	if b.broken != nil {
+		if b.ctx.Err() == nil {
+			b.fault(partServer, mask(b.broken.Error()))
+		}
+		return
+	}
 	b.dropOld()
 	pause, last := restartPause, time.Time{}
 	for {

@@ -284,7 +284,7 @@ func TestRetainDeletesConsumersOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Retain(t.Context(), []string{"b"}); err != nil {
+	if err := r.Retain(t.Context(), func(key string) bool { return key == "b" }); err != nil {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]bool{"a": false, "b": true} {

@@ -86,6 +86,9 @@ func TestPublishUntilKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	go b.Run(context.Background(), box)
+	if err := b.AwaitStreams(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	fmt.Println("publishing")
 	for {
 		if err := box.insert(); err != nil {
@@ -125,6 +128,9 @@ func TestKillNine(t *testing.T) {
 	n, waiting := int(box.next), box.waiting()
 	b, err := Open(t.Context(), Options{Dir: dir, dedupe: 100 * time.Millisecond})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.AwaitStreams(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{Bus: b, box: box.outbox}

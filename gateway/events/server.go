@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -38,7 +39,8 @@ type embedded struct {
 	log   *serverLog
 
 	mu      sync.Mutex
-	srv     *server.Server
+	coming  *server.Server // listens, and waits for restore
+	srv     *server.Server // runs with its streams
 	host    string
 	port    int // what it listens on; kept over restarts
 	stopped bool
@@ -103,8 +105,17 @@ func (e *embedded) options() *server.Options {
 	return so
 }
 
-// start brings a server up and enables JetStream for the gateway's account.
+// start brings a server up with its streams.
 func (e *embedded) start(ctx context.Context) error {
+	if err := e.listen(ctx); err != nil {
+		return err
+	}
+	return e.restore()
+}
+
+// listen brings a server up that listens and has no streams yet: nobody,
+// ourselves included, is let in before restore.
+func (e *embedded) listen(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopped {
@@ -128,8 +139,40 @@ func (e *embedded) start(ctx context.Context) error {
 	if a, ok := srv.Addr().(*net.TCPAddr); ok {
 		e.port = a.Port
 	}
-	e.srv = srv
+	e.coming = srv
 	return nil
+}
+
+// restore enables JetStream for the gateway's account: the server reads the
+// streams from the disk, which takes seconds when they are large and were not
+// closed in order. It cannot be interrupted.
+func (e *embedded) restore() error {
+	e.mu.Lock()
+	srv := e.coming
+	e.coming = nil
+	e.mu.Unlock()
+	if srv == nil {
+		return ErrClosed
+	}
+	e.opts.Hook("restore:before")
+	acc, _ := srv.LookupOrRegisterAccount(gatewayAccount)
+	err := acc.EnableJetStream(nil, nil)
+	if err != nil {
+		err = fmt.Errorf("embedded nats server: open the streams: %w", err)
+	}
+	e.mu.Lock()
+	if e.stopped && err == nil {
+		err = ErrClosed
+	}
+	if err == nil {
+		e.srv = srv
+	}
+	e.mu.Unlock()
+	if err != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	}
+	return err
 }
 
 // checkAddress finds out whether the port is free, so that the error is a
@@ -162,20 +205,16 @@ func (e *embedded) ready(ctx context.Context, srv *server.Server) error {
 		return fmt.Errorf("embedded nats server: the streams in %s cannot be opened; its log is at debug level",
 			filepath.Join(e.opts.Dir, server.JetStreamStoreDir))
 	}
-	acc, _ := srv.LookupOrRegisterAccount(gatewayAccount)
-	if err := acc.EnableJetStream(nil, nil); err != nil {
-		return fmt.Errorf("embedded nats server: open the streams: %w", err)
-	}
 	return nil
 }
 
-// stop ends the server for good and waits for it, at most until ctx ends.
+// stop ends the server for good and waits for it, at most until ctx ends. One
+// that still restores its streams ends itself when it has.
 func (e *embedded) stop(ctx context.Context) error {
 	e.mu.Lock()
-	srv := e.srv
-	e.srv, e.stopped = nil, true
+	e.stopped = true
 	e.mu.Unlock()
-	return shutdown(ctx, srv)
+	return e.halt(ctx)
 }
 
 func shutdown(ctx context.Context, srv *server.Server) error {
@@ -207,13 +246,13 @@ func (e *embedded) restart(ctx context.Context) error {
 // halt ends the server; another may be started.
 func (e *embedded) halt(ctx context.Context) error {
 	e.mu.Lock()
-	srv := e.srv
-	e.srv = nil
+	srv := cmp.Or(e.srv, e.coming)
+	e.srv, e.coming = nil, nil
 	e.mu.Unlock()
 	return shutdown(ctx, srv)
 }
 
-// current is the running server; nil while there is none.
+// current is the running server; nil while there is none with its streams.
 func (e *embedded) current() *server.Server {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -62,7 +62,7 @@ func (b *Bus) ownStreams(ctx context.Context) error {
 // openStream finds a stream and makes it when it is missing. A stream that
 // the operator of an external cluster made stays as it is.
 func (b *Bus) openStream(ctx context.Context, stream string) (jetstream.Stream, error) {
-	if !b.nc.IsConnected() {
+	if !b.available() {
 		return nil, errAway
 	}
 	ctx, cancel := b.api(ctx)
