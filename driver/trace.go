@@ -2,6 +2,7 @@ package driver
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -57,14 +58,74 @@ func (t *Trace) put(mark, text string) {
 }
 
 // hear traces a line of the modem. The further lines of an answer to a USSD
-// code may look like anything and are text.
+// code may look like anything and are text, and so may what follows a message.
+// Elsewhere more is kept, without which the trace could not be replayed: who the
+// modem says it is, words with a meaning, and what is glued to a final code.
 func (w *wire) hear(line string) {
 	if len(w.joined) > 0 {
 		w.trace.put("<", fmt.Sprintf("<%d characters>", len(line)))
 		return
 	}
-	w.trace.add("<", line)
+	for _, header := range textHeaders {
+		if strings.HasPrefix(line, header) {
+			w.textEnds = time.Now().Add(headerLife)
+		}
+	}
+	if time.Now().Before(w.textEnds) {
+		w.trace.add("<", line)
+		return
+	}
+	w.trace.put("<", w.maskHeard(line))
 }
+
+// maskHeard masks a line that is no part of a message.
+func (w *wire) maskHeard(line string) string {
+	if unmasked {
+		return line
+	}
+	if name, ok := w.makersName(line); ok {
+		return name
+	}
+	if _, known := unaskedWords[line]; known && w.phase == idle {
+		return line
+	}
+	parts := unglue(line)
+	final := parts[0] == "OK" || parts[0] == "ERROR"
+	switch {
+	case !final || w.phase != running || strings.HasPrefix(w.command, "+CMG"):
+		return mask(line)
+	case parts[len(parts)-1] == "RING":
+		return parts[0] + mask(strings.Join(parts[1:len(parts)-1], "")) + "RING"
+	}
+	return parts[0] + mask(strings.Join(parts[1:], ""))
+}
+
+// textHeaders announce lines of text, if another program has left the modem in
+// text mode (3GPP TS 27.005 §3.4.1).
+var textHeaders = []string{"+CMT:", "+CBM:", "+CDS:", "+CUSD:"}
+
+// makersName is a line of the answer to AT+CGMI, +CGMM or +CGMR, with numbers
+// masked that are not part of a word such as SIM7600E.
+func (w *wire) makersName(line string) (name string, ok bool) {
+	if w.phase != running || w.command != "+CGMI" && w.command != "+CGMM" && w.command != "+CGMR" {
+		return "", false
+	}
+	if prefix := w.command + ":"; strings.HasPrefix(line, prefix) {
+		name, line = prefix, line[len(prefix):]
+	}
+	if len(line) > 64 || isHex(line) && len(line) > 12 || len(strings.Fields(line)) > 5 || !nameLike.MatchString(line) {
+		return "", false
+	}
+	return name + maskRuns(line, func(from, to int) bool {
+		word := from > 0 && isLetter(line[from-1]) || to < len(line) && isLetter(line[to])
+		return to-from < 4 || to-from < 6 && word
+	}), true
+}
+
+// nameLike is what makers put into names and versions.
+var nameLike = regexp.MustCompile(`^ ?"?[0-9A-Za-z][-0-9A-Za-z ._,:/()+]*"?$`)
+
+func isLetter(b byte) bool { return b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' }
 
 // MaskCommand is a command of an operator as it may be logged: numbers,
 // quoted texts and PINs are replaced.
@@ -111,6 +172,11 @@ func maskQuoted(s string) string {
 
 // maskDigits replaces runs of four and more digits.
 func maskDigits(s string) string {
+	return maskRuns(s, func(from, to int) bool { return to-from < 4 })
+}
+
+// maskRuns replaces runs of digits but for those to be kept.
+func maskRuns(s string, keep func(from, to int) bool) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		j := i
@@ -122,10 +188,10 @@ func maskDigits(s string) string {
 			b.WriteByte(s[i])
 			i++
 			continue
-		case j-i >= 4:
-			b.WriteString("…")
-		default:
+		case keep(i, j):
 			b.WriteString(s[i:j])
+		default:
+			b.WriteString("…")
 		}
 		i = j
 	}

@@ -67,7 +67,8 @@ type wire struct {
 	split       splitter
 	header      Signal // waits for its PDU line until headerEnds
 	headerEnds  time.Time
-	joined      []string // lines of an open +CUSD
+	textEnds    time.Time // until then a line may be text of a message
+	joined      []string  // lines of an open +CUSD
 	joinedSize  int
 	joinArm     uint64
 	swallowOK   time.Time // until then an OK belongs to a late +CMGS

@@ -1,0 +1,68 @@
+package driver
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What a replay needs is kept, and nothing that may be text, number or IMEI.
+func TestTraceKeepsWhatIsNobodysSecret(t *testing.T) {
+	for _, c := range []struct {
+		running string // "" when no command is
+		heard   []string
+		want    []string
+	}{
+		{"+CGMI", []string{"HUAWEI TECHNOLOGY CO., LTD"}, []string{"HUAWEI TECHNOLOGY CO., LTD"}},
+		{"+CGMM", []string{`+CGMM: "SIM7600E-H"`}, []string{`+CGMM: "SIM7600E-H"`}},
+		{"+CGMM", []string{"MULTIBAND 900E 1800"}, []string{"MULTIBAND 900E …"}},
+		{"+CGMR", []string{"Revision:1418B05SIM800L24"}, []string{"Revision:1418B05SIM800L24"}},
+		{"+CGMR", []string{"11.126.16.04.00"}, []string{"11.126.16.04.00"}},
+		{"+CGMR", []string{"350123451234560", "Build 20190605"}, []string{"…", "Build …"}},
+		{"+CGMR", []string{"0791999000000000040A"}, []string{"<10 octets>"}},
+		{"+CGMI", []string{`+CMT: "+447700900123",,"26/01/01,10:00:00+00"`, "Your code is 4711", "abc"},
+			[]string{`+CMT: "…",,"…"`, "<17 characters>", "<3 characters>"}},
+		{"+CGMI", []string{"Meet me at the old mill by the river"}, []string{"<36 characters>"}},
+		{"+CGSN", []string{"350123451234560", "huawei"}, []string{"<15 characters>", "<6 characters>"}},
+		{"+CMGR=1", []string{"RING", "OK^RSSI:17"}, []string{"<4 characters>", "<10 characters>"}},
+		{"+CSQ", []string{"OK^RSSI:17", "OKRING", "ERROR+CREG: 1", "OK well"}, []string{"OK^RSSI:17", "OKRING", "ERROR+CREG: 1", "<7 characters>"}},
+		{"", []string{"RING", "RDY", "hello"}, []string{"RING", "RDY", "<5 characters>"}},
+		{"", []string{"+CMT: ,", "RING"}, []string{"+CMT: ,", "<4 characters>"}},
+		{"", []string{"OK+CREG: 1"}, []string{"<10 characters>"}},
+	} {
+		w := newWire(nil, newPeer(t).options().Log, new(Trace))
+		if w.command = c.running; c.running != "" {
+			w.phase = running
+		}
+		for _, line := range c.heard {
+			w.hear(line)
+		}
+		var got []string
+		for _, l := range w.trace.Lines(0) {
+			got = append(got, l.Text)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q is kept as %q, want %q", c.running, c.heard, got, c.want)
+		}
+	}
+}
+
+func TestTraceNamesTheModem(t *testing.T) {
+	p := newPeer(t)
+	p.says("\r\nSIMCOM_SIM7600E-H\r\n\r\nOK\r\n", "+CGMM")
+	if trace := traced(p.open()); !strings.Contains(trace, "> AT+CGMM\n< SIMCOM_SIM7600E-H\n< OK\n") {
+		t.Errorf("the trace does not name the model:\n%s", trace)
+	}
+}
+
+// A text may follow its header for a while and no longer.
+func TestTraceForgetsAHeader(t *testing.T) {
+	w := newWire(nil, newPeer(t).options().Log, new(Trace))
+	w.hear("+CMT: ,9")
+	w.textEnds = time.Now().Add(-time.Millisecond)
+	w.hear("RING")
+	if got := w.trace.Lines(0)[1].Text; got != "RING" {
+		t.Errorf("kept as %q", got)
+	}
+}
