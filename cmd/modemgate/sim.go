@@ -18,12 +18,13 @@ import (
 )
 
 var simCommand = command{
-	name: "sim", args: "--modems N --dir DIR [--control ADDR] [--profile NAME] [--submit-delay 3s] [--chaos RATE [--seed N]]",
+	name: "sim", args: "--modems N --dir DIR [--control ADDR] [--profile NAME] [--replay FILE] [--submit-delay 3s] [--chaos RATE [--seed N]]",
 	summary: "only the simulator: modems on ptys for any program",
 	help: `  modemgate sim --modems 2 --dir ./modems
   gammu --config <(printf '[gammu]\ndevice=./modems/modem0\nconnection=at\n') identify
   modemgate sim --modems 1 --dir ./modems --control 127.0.0.1:9000
   modemgate sim --modems 2 --dir ./modems --chaos 6 --seed 42
+  modemgate sim --modems 1 --dir ./modems --replay stick.trace
 
 The modems are linked as DIR/modem0, DIR/modem1, … The control API injects
 faults; GET / on it lists its routes and the kinds of faults.
@@ -31,6 +32,10 @@ faults; GET / on it lists its routes and the kinds of faults.
 --chaos gives each modem RATE random faults a minute, of all kinds, none of
 them for longer than 10 s: late and damaged answers, refusals, unplugging. Each
 is printed. The same --seed makes the same faults in the same order.
+
+--replay takes what modemgate trace has printed (with --json or without): each
+modem answers the commands in FILE as it says, in its order, the last answer
+again and again, and all others by its profile. Masked values are its own.
 
 Profiles:
   ` + wrapped(sim.Profiles(), 70, "\n  "),
@@ -62,6 +67,7 @@ func runSim(ctx context.Context, s system, args []string) int {
 	dir := f.String("dir", "", "")
 	control := f.String("control", "", "")
 	profile := f.String("profile", "", "")
+	replay := f.String("replay", "", "")
 	delay := f.Duration("submit-delay", 0, "")
 	chaos := f.Float64("chaos", 0, "")
 	seed := f.Int64("seed", 0, "")
@@ -82,7 +88,7 @@ func runSim(ctx context.Context, s system, args []string) int {
 		return s.fail(exitUsage, "sim: there is no profile %q: %s", *profile, strings.Join(sim.Profiles(), ", "))
 	}
 	s.out = &turns{w: s.out}
-	o := sim.Options{Modems: *modems, Dir: *dir, Profile: *profile, SubmitDelay: *delay, Seed: *seed, Chaos: *chaos}
+	o := sim.Options{Modems: *modems, Dir: *dir, Profile: *profile, Replay: *replay, SubmitDelay: *delay, Seed: *seed, Chaos: *chaos}
 	if *chaos > 0 {
 		s.announceChaos(&o)
 	}

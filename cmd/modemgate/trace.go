@@ -15,7 +15,8 @@ var traceCommand = command{
   modemgate trace front --follow
 
 > was written, < was heard, ! is about the session. Numbers, texts, PINs and
-PDUs are masked before they are kept, so what it prints may be passed on.
+PDUs are masked before they are kept, so what it prints may be passed on, and
+modemgate sim --replay FILE makes a simulated modem of it.
 Needs the scope admin.`,
 	run: func(ctx context.Context, s system, args []string) int { return report(s, trace(ctx, s, args)) },
 }

@@ -88,30 +88,37 @@ func (s *session) more(format string, args ...any) {
 func (m *Modem) execute(s *session, line string) {
 	m.log.add("> AT" + line)
 	s.phase = phaseCommand
-	s.resp, s.passed = s.resp[:0], nil
+	s.resp, s.passed, s.reply = s.resp[:0], nil, nil
 	life := s.life
 	m.at(PointCommand, line)
 	if m.lost(s, life) {
 		return
 	}
-	a := ok
 	if f := m.take(FaultError, line); f != nil {
-		if a = failed; f.Code > 0 {
+		a := failed
+		if f.Code > 0 {
 			a = cme(f.Code)
 		}
 		m.finish(s, line, a)
 		return
 	}
+	s.reply = m.replay.next(line)
+	a := m.answerTo(s, line)
+	if s.phase == phasePrompt || s.life != life {
+		return
+	}
+	m.finish(s, line, a)
+}
+
+// obey runs the commands of a line.
+func (m *Modem) obey(s *session, line string) (a answer) {
 	for rest := line; rest != "" && a.kind == answerOK; {
 		var one string
 		if one, rest = nextCommand(rest); one != "" {
 			a = m.dispatch(s, parseCommand(one))
 		}
 	}
-	if s.phase == phasePrompt || s.life != life {
-		return
-	}
-	m.finish(s, line, a)
+	return a
 }
 
 // finish ends a command line: the faults of answers act here.
@@ -138,6 +145,7 @@ func (m *Modem) finish(s *session, line string, a answer) {
 		m.put(s, resp)
 	}
 	m.idle(s)
+	m.afterReply(s)
 	if f := m.takeChatter(WhereAfter, line); f != nil {
 		m.put(s, m.chatter(f))
 	}

@@ -111,6 +111,11 @@ func (m *Modem) endBody(s *session, sent bool) {
 		m.finish(s, line, a)
 		return
 	}
+	if r := s.reply; r != nil && r.prompted && r.refuses() {
+		m.tell(s, r, "+CMGS", "", false)
+		m.finish(s, line, r.answer())
+		return
+	}
 	if s.send.store {
 		m.finish(s, line, m.keepWritten(s, sub, sca))
 		return
@@ -218,7 +223,7 @@ func (m *Modem) transmit(s *session, line string, sub submit, sca string) answer
 		m.box.run()
 	}
 	m.at(PointAccepted, line)
-	before, after := m.prof.inSend[:min(1, len(m.prof.inSend))], m.prof.inSend[min(1, len(m.prof.inSend)):]
+	before, after := m.inSend(s)
 	for _, text := range before {
 		s.info("%s", text)
 	}

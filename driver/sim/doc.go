@@ -16,6 +16,11 @@
 // modem behave as bad as real ones do. Hooks ([Modem.OnPoint]) stop the
 // modem at the points where a crash or an unplug hurts most.
 //
+// A modem can answer as a real one did ([Options.Replay]): a command that its
+// trace holds is done by the modem and answered by the trace, as far as that
+// is not masked; sends, lists, reads and deletes stay with network and
+// memories unless the trace has them refused.
+//
 // Numbers of simulated modems are +999000001, +999000002, …; every other
 // number is a phone, made on first use.
 package sim

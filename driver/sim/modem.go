@@ -17,6 +17,7 @@ type Modem struct {
 	name, link                string
 	number, iccid, imsi, imei string
 	prof                      profile
+	replay                    *replay // nil: none
 	box                       *mailbox
 	quit, ended               chan struct{}
 	afterEnd                  sync.Mutex
@@ -59,6 +60,12 @@ func newModem(n *Network, index int, prof profile) (*Modem, error) {
 		box:    newMailbox(), quit: make(chan struct{}), ended: make(chan struct{}),
 		rng: rand.New(rand.NewPCG(uint64(n.opt.Seed), uint64(index))),
 		log: transcript{max: 2000},
+	}
+	if n.record != nil {
+		m.replay = &replay{rec: n.record, told: map[string]int{}}
+		if len(n.record.boot) > 0 {
+			m.prof.boot = n.record.boot
+		}
 	}
 	m.link = filepath.Join(n.dir, m.name)
 	m.sim = newSIM(n.opt.Slots, prof.firstIndex)

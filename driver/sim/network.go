@@ -19,6 +19,7 @@ type Options struct {
 	Modems         int           // 0: one
 	Dir            string        // of the links modem0, …; made if missing; empty: a temporary one, removed by Close
 	Profile        string        // one of Profiles, or several with commas, which the modems take in turn; empty: generic
+	Replay         string        // a file that modemgate trace has printed: every modem answers as the one in it; empty: none
 	SubmitDelay    time.Duration // time the radio takes for a submission
 	LinkHold       time.Duration // what a submission over a link held by +CMMS takes less
 	DeliverDelay   time.Duration // from acceptance to delivery
@@ -50,6 +51,7 @@ type Network struct {
 	journal journal
 	closed  sync.Once
 	closes  *closes
+	record  *recording // of Options.Replay, nil: none
 
 	mu     sync.Mutex // guards what follows; no modem is waited for under it
 	phones map[string]*Phone
@@ -92,6 +94,11 @@ func setDefault[T comparable](v *T, to T) {
 }
 
 func (n *Network) start(profs []profile) (err error) {
+	if n.opt.Replay != "" {
+		if n.record, err = readRecording(n.opt.Replay); err != nil {
+			return err
+		}
+	}
 	if n.dir == "" {
 		if n.dir, err = os.MkdirTemp("", "modems-"); err != nil {
 			return err

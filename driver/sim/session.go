@@ -26,6 +26,7 @@ type session struct {
 	started bool   // "AT" was seen
 	last    string // for A/
 	resp    []byte // the answer being made
+	reply   *reply // the recorded answer to the command that runs, nil: none
 	held    [][]byte
 	send    sendState
 	ussd    bool // a USSD menu is open
