@@ -213,6 +213,28 @@ func TestNoTextGoesToAnotherSIM(t *testing.T) {
 	}
 }
 
+// list writes the SIM of an adopted line, or only the modem with it, into the
+// configuration of the next start, as line front.
+func (r *rig) list(modem *sim.Modem, named bool) {
+	before := r.tune
+	r.tune = func(o *gateway.Options) {
+		front := o.Lines[1]
+		before(o)
+		if front.Name = "front"; named {
+			front.ICCID = modem.ICCID()
+		}
+		o.Lines = append(o.Lines, front)
+		adopt := o.Adopt
+		o.Adopt = func(name, iccid string) gateway.LineOptions {
+			lo := adopt(name, iccid)
+			lo.Open = func(context.Context) (gateway.Modem, error) {
+				return nil, fmt.Errorf("%w: the SIM is in the modem of line front", driver.ErrNoPort)
+			}
+			return lo
+		}
+	}
+}
+
 // TestAdoptedSIMThatIsListedUnderANameIsThatLine writes the SIM of an adopted
 // line, or the modem with it, into the configuration: what is queued for the
 // adopted line goes by the new one, and nothing is wrong.
@@ -229,23 +251,7 @@ func TestAdoptedSIMThatIsListedUnderANameIsThatLine(t *testing.T) {
 			waiting := r.post(gateway.NewMessage{To: "+999111111", Text: "queued for the adopted one", Via: []string{name}})
 			r.halt()
 			modem.Plug()
-			before := r.tune
-			r.tune = func(o *gateway.Options) {
-				front := o.Lines[1]
-				before(o)
-				if front.Name = "front"; named {
-					front.ICCID = modem.ICCID()
-				}
-				o.Lines = append(o.Lines, front)
-				adopt := o.Adopt
-				o.Adopt = func(name, iccid string) gateway.LineOptions {
-					lo := adopt(name, iccid)
-					lo.Open = func(context.Context) (gateway.Modem, error) {
-						return nil, fmt.Errorf("%w: the SIM is in the modem of line front", driver.ErrNoPort)
-					}
-					return lo
-				}
-			}
+			r.list(modem, named)
 			r.start()
 			r.await(waiting.ID, store.Sent, store.Delivered)
 			later := r.post(gateway.NewMessage{To: "+999111111", Text: "by the old name", Via: []string{name}})
@@ -261,5 +267,30 @@ func TestAdoptedSIMThatIsListedUnderANameIsThatLine(t *testing.T) {
 				r.restart()
 			}
 		})
+	}
+}
+
+// TestRestOfALongMessageOfAnAdoptedLine has the daemon stop with a part on the
+// air, and the line listed under a name meanwhile: what is left goes by that one.
+func TestRestOfALongMessageOfAnAdoptedLine(t *testing.T) {
+	r := adopting(t, 2)
+	modem := r.net.Modems()[1]
+	name := "m-" + modem.ICCID()[len(modem.ICCID())-6:]
+	r.adopt(modem.ICCID(), name)
+	r.lineState(name, "up")
+	modem.Inject(sim.Fault{Kind: sim.FaultHang, Match: "+CMGS", Point: sim.PointBody, Skip: 1})
+	text := strings.Repeat("one part and another ", 18)
+	long := r.post(gateway.NewMessage{To: "+999111111", Text: text, Via: []string{name}, OnUnknown: "resend"})
+	r.until("the second part is on the air", func() bool { return len(modem.Faults()) == 0 })
+	r.halt()
+	modem.ClearFaults()
+	r.list(modem, true)
+	r.start()
+	r.hurry("the message is delivered", func() bool { return r.message(long.ID).State == store.Delivered })
+	if got := r.texts("+999111111", 1); got[0].Text != text || got[0].From != modem.Number() {
+		t.Errorf("%q came from %s", got[0].Text, got[0].From)
+	}
+	if n := r.submitted("+999111111"); n != 3 {
+		t.Errorf("%d parts were submitted", n)
 	}
 }
