@@ -119,6 +119,12 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 		o.Port = l.Port
 		if a.finder != nil {
 			o.Sibling = func() string { return a.finder.Sibling(l.Port) }
+			o.Verify = func(id driver.Identity, sim bool) error {
+				if sim {
+					return nil
+				}
+				return a.sameModem(ctx, l, id.IMEI)
+			}
 		}
 		m, err := driver.Open(ctx, o)
 		if err != nil {
@@ -139,6 +145,25 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 		return nil, err
 	}
 	return &claimed{Modem: m, claim: claim}, nil
+}
+
+// sameModem refuses another modem than the line had last where its port names two
+// modems: udev moves such a link by itself. On any other port a modem that was
+// exchanged is taken as meant.
+func (a *app) sameModem(ctx context.Context, l configs.Line, imei string) error {
+	d, shared := a.finder.Shared(l.Port)
+	last, err := a.gw.LastModem(ctx, l.Name, l.Port, shared)
+	if err != nil || last == "" || imei == "" || usb.SameIMEI(last, imei) {
+		return err
+	}
+	where := "usb_path"
+	if d.Path != "" {
+		where = "usb_path: " + d.Path
+	}
+	return &gateway.MismatchError{State: gateway.WrongModem, Detail: fmt.Sprintf(
+		"%s leads to the modem %s now, and the line had %s: modems that tell no serial number of their own share this name, so nothing is sent; "+
+			"put %s, or its imei, in the place of port if the new one is meant, and else plug the other one in again",
+		l.Port, usb.Masked(imei), usb.Masked(last), where)}
 }
 
 // takeOver has the adopted line let go of the modem that the port of a line

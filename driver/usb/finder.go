@@ -59,6 +59,7 @@ type Finder struct {
 	wants   map[string]Want   // by line
 	leads   map[string]string // what the ports of lines led to at the last look
 	astray  bool              // one of them led nowhere
+	shared  map[string]bool   // what two devices called themselves alike
 	changed chan struct{}     // closed at the next change
 }
 
@@ -99,7 +100,7 @@ func NewFinder(o Options, lines map[string]Want) *Finder {
 	}
 	f := &Finder{
 		o: o, log: o.Log, sem: make(chan struct{}, askTogether), kick: make(chan struct{}, 1),
-		wants: map[string]Want{}, changed: make(chan struct{}),
+		wants: map[string]Want{}, shared: map[string]bool{}, changed: make(chan struct{}),
 	}
 	for name, w := range lines {
 		f.wants[name] = w
@@ -204,6 +205,7 @@ func (f *Finder) look() {
 	}
 	first := !f.looked
 	f.looked = true
+	namesakes(devices, f.shared)
 	old := map[string]*known{}
 	for _, k := range f.devices {
 		old[k.key()] = k
