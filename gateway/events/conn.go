@@ -32,7 +32,7 @@ func (b *Bus) openEmbedded(ctx context.Context) error {
 	if err := os.MkdirAll(b.opts.Dir, 0o700); err != nil {
 		return fmt.Errorf("embedded nats server: %w", err)
 	}
-	b.server, b.gate.current = server, server.current
+	b.server, b.gate.current, b.gate.hangUp = server, server.current, server.hangUp
 	full := b.checkRoom()
 	if errors.Is(full, os.ErrPermission) {
 		return full // waiting would not help

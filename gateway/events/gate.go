@@ -31,6 +31,7 @@ type gate struct {
 	provision    func(ctx context.Context, g Grant) error // makes the consumers
 	later        func(g Grant)                            // goes on trying to
 	current      func() *server.Server                    // the running server, or nil
+	hangUp       func(id uint64)                          // ends a connection without a word
 	own          string                                   // token of the gateway itself
 	refused      throttle                                 // of the log
 
@@ -113,6 +114,11 @@ func (a *gate) Check(c server.ClientAuthentication) bool {
 	if err := a.admit(c, token); err != nil {
 		if ok, more := a.refused.allow(time.Now()); ok {
 			a.log.Info("nats client refused", "remote", fmt.Sprint(c.RemoteAddress()), "err", err, "unlogged", more)
+		}
+		if errors.Is(err, errNotReady) {
+			// A client that is told twice that its key is wrong gives up for
+			// good; one whose connection ends comes again.
+			a.hangUp(c.GetID())
 		}
 		return false
 	}

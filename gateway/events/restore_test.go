@@ -114,6 +114,52 @@ func TestStreamsAreRestoredBehindTheStart(t *testing.T) {
 	fetch(t, consumer(t, r.client(t, "tok"), "SMS_INBOUND", "monitor"), 301)
 }
 
+// A client with the right key that comes back while the server restores is
+// never told that its key is wrong: at the second time it would give up for
+// good, and miss all that comes.
+func TestClientsOutliveTheRestoring(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.keys.set("tok", Grant{Key: "monitor", Inbound: true})
+	r.opts.Listen = r.Addr()
+	knocks, back, gone := make(chan struct{}, 100), make(chan struct{}), make(chan error, 1)
+	authenticate := r.opts.Authenticate
+	r.opts.Authenticate = func(token string) (Grant, bool) {
+		select {
+		case knocks <- struct{}{}:
+		default:
+		}
+		return authenticate(token)
+	}
+	nc, err := nats.Connect("nats://"+r.Addr(), nats.Token("tok"), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
+		nats.ReconnectJitter(0, 0), nats.Timeout(patience), nats.ReconnectHandler(func(*nats.Conn) { close(back) }),
+		nats.ClosedHandler(func(nc *nats.Conn) { gone <- nc.LastError() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	b, release := held(t, r)
+	defer closeIn(t, b, patience)
+	defer release()
+	for range 3 { // at the third it has been turned away twice
+		select {
+		case <-knocks:
+		case err := <-gone:
+			t.Fatalf("the client has given up: %v", err)
+		case <-time.After(patience):
+			t.Fatal("the client does not come back")
+		}
+	}
+	release()
+	select {
+	case <-back:
+	case err := <-gone:
+		t.Fatalf("the client has given up: %v", err)
+	case <-time.After(patience):
+		t.Fatal("the client is not let in")
+	}
+}
+
 // A bus that is closed while its server restores waits for it, but no longer
 // than it was told to; the server ends when it has restored.
 func TestCloseWhileRestoring(t *testing.T) {

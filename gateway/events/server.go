@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -39,8 +40,9 @@ type embedded struct {
 	log   *serverLog
 
 	mu      sync.Mutex
-	coming  *server.Server // listens, and waits for restore
-	srv     *server.Server // runs with its streams
+	coming  *server.Server                // listens, and waits for restore
+	srv     *server.Server                // runs with its streams
+	heard   atomic.Pointer[server.Server] // the last that listened
 	host    string
 	port    int // what it listens on; kept over restarts
 	stopped bool
@@ -130,6 +132,7 @@ func (e *embedded) listen(ctx context.Context) error {
 		return fmt.Errorf("embedded nats server: %w", err)
 	}
 	srv.SetLoggerV2(e.log, false, false, false)
+	e.heard.Store(srv)
 	srv.Start()
 	if err := e.ready(ctx, srv); err != nil {
 		srv.Shutdown()
@@ -258,6 +261,9 @@ func (e *embedded) current() *server.Server {
 	defer e.mu.Unlock()
 	return e.srv
 }
+
+// hangUp ends a connection to the server without telling the client why.
+func (e *embedded) hangUp(id uint64) { _ = e.heard.Load().DisconnectClientByID(id) }
 
 func (e *embedded) addr() string {
 	e.mu.Lock()
