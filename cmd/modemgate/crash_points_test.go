@@ -138,7 +138,7 @@ func (r *rig) die(way journey, crashes []crash) bool {
 	r.Helper()
 	for i, c := range crashes {
 		if c.late {
-			r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Delay: 500 * time.Millisecond})
+			r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultLate, Match: "+CMGS", Delay: 100 * time.Millisecond})
 		}
 		d := r.start(fmt.Sprintf("MODEMGATE_CRASH=%s@%d", c.point, c.nth))
 		alive := true
