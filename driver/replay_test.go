@@ -105,3 +105,31 @@ func TestReplayOfEveryProfile(t *testing.T) {
 		})
 	}
 }
+
+// The ring of a trace and the one who saves it cut anywhere.
+func TestReplayOfACutTrace(t *testing.T) {
+	t.Parallel()
+	_, s := network(t, "zte")
+	m := dial(t, s)
+	if _, err := submit(t, m, "+447700900123", "once"); err != nil {
+		t.Fatal(err)
+	}
+	lines := m.Trace().Lines(0)
+	file := filepath.Join(t.TempDir(), "trace")
+	for i := range lines {
+		for _, cut := range [][]driver.TraceLine{lines[i:], lines[:i+1]} {
+			if err := os.WriteFile(file, []byte(printed(cut)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			n, err := sim.New(sim.Options{Dir: t.TempDir(), Replay: file})
+			if err == nil {
+				err = n.Close()
+			} else if len(cut) < 5 || !strings.Contains(printed(cut), " > AT") { // nothing is left of it
+				err = nil
+			}
+			if err != nil {
+				t.Errorf("%v\n%s", err, printed(cut))
+			}
+		}
+	}
+}

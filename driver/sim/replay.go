@@ -12,10 +12,10 @@ type replay struct {
 }
 
 // key names the replies to a command line without AT: the line as a trace
-// shows it, so that any number fits a masked one, and of a message that is
-// written the command alone.
+// shows it, so that any number fits a masked one, and of a message or a USSD
+// request the command alone.
 func key(line string) string {
-	for _, name := range []string{"+CMGS", "+CMGW"} {
+	for _, name := range []string{"+CMGS", "+CMGW", "+CUSD"} {
 		if strings.HasPrefix(line, name+"=") && line != name+"=?" {
 			return name
 		}

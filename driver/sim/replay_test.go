@@ -164,6 +164,15 @@ func TestReplayOfMessages(t *testing.T) {
 	c.says("AT+CMGD=3", "+CMS ERROR: 321")
 }
 
+func TestReplayOfUSSD(t *testing.T) {
+	_, _, c := replays(t, "> AT+CUSD=<17 characters>", "< OK", "< +CUSD:<30 characters>", "> AT+CUSD=<17 characters>", "< +CME ERROR: 100")
+	c.write(`AT+CUSD=1,"*100#",15` + "\r")
+	if got := flat(c.expect(",15\r\n")); got != `OK|+CUSD: 0,"Your balance is 9.90",15` {
+		t.Errorf("the first is answered %q", got)
+	}
+	c.says(`AT+CUSD=1,"*100#",15`, "+CME ERROR: 100")
+}
+
 // A command that had no answer has none; the next one is answered.
 func TestReplayIsSilentWhereTheModemWas(t *testing.T) {
 	_, _, c := replays(t, "> AT+CPIN?", "< +CPIN: READY", "> AT+CSQ", "! session ended: modem missed a deadline: AT+CSQ", "> AT+CFUN?", "< +CFUN: 1", "< OK",
