@@ -90,7 +90,15 @@ func TestEvidenceOfEachSubmission(t *testing.T) {
 func TestEvidenceOutlastsTheNextTry(t *testing.T) {
 	r := newRig(t, lasting, nil)
 	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultCMS, Code: 42, Times: 1})
-	v := r.later(r.post(gateway.NewMessage{To: alice, Text: "twice", TTL: 20 * time.Minute}).ID)
+	id := r.post(gateway.NewMessage{To: alice, Text: "twice", TTL: 20 * time.Minute}).ID
+	var v gateway.MessageView
+	r.until("the first try is refused", func() bool { v = r.message(id); return v.State == store.Queued && v.Error != "" })
+	r.pass(10 * time.Minute)
+	r.until("the message is at its end", func() bool {
+		r.g.Notify([]string{"queue"})
+		v = r.message(id)
+		return v.Final
+	})
 	pdus, got := r.submittedPDUs(alice), submissions(v)
 	if v.State != store.Delivered || len(pdus) != 2 || len(got) != 2 {
 		t.Fatalf("%d PDUs, evidence of %d:\n%s", len(pdus), len(got), told(v))
