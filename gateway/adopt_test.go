@@ -22,6 +22,7 @@ func adopting(t *testing.T, modems int) *rig {
 	t.Helper()
 	r := &rig{t: t}
 	r.tune = func(o *gateway.Options) {
+		lasting(o)
 		o.Lines = o.Lines[:1]
 		o.Adopt = func(name, iccid string) gateway.LineOptions {
 			lo := gateway.LineOptions{Name: name, PerMinute: 1e6, PerDay: 1e6, Simulated: true}

@@ -97,6 +97,7 @@ func TestBurstAfterALossAtTheSend(t *testing.T) {
 func TestLossAtTheLinkIsOfOneModem(t *testing.T) {
 	var plugged atomic.Int32
 	r := newRig(t, func(o *gateway.Options) {
+		lasting(o)
 		first, second := o.Lines[0].Open, o.Lines[1].Open
 		o.Lines = o.Lines[:1]
 		o.Lines[0].Open = func(ctx context.Context) (gateway.Modem, error) {

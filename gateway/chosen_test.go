@@ -11,7 +11,7 @@ import (
 // TestHistoryTellsWhyALineWasChosen asks of the claim of each message why this
 // line has it.
 func TestHistoryTellsWhyALineWasChosen(t *testing.T) {
-	r := newRig(t, func(o *gateway.Options) { o.Lines[0].PerMinute, o.Lines[1].PerMinute = 1e6, 1e6 }, func(o *sim.Options) { o.Modems = 2 })
+	r := newRig(t, func(o *gateway.Options) { lasting(o); o.Lines[0].PerMinute, o.Lines[1].PerMinute = 1e6, 1e6 }, func(o *sim.Options) { o.Modems = 2 })
 	r.lineState("modem0", "up")
 	r.lineState("modem1", "up")
 	why := func(id string) (line, note string) {

@@ -31,6 +31,7 @@ func ladderRig(t *testing.T, s *means, profile string, tune func(*gateway.Option
 	var r *rig
 	first := func() *sim.Modem { return r.net.Modems()[0] }
 	r = rigWith(t, func(o *gateway.Options) {
+		lasting(o)
 		o.Recovery = gateway.RecoveryOptions{Strikes: 2, Return: 2 * time.Second, Rest: time.Hour}
 		for i, l := range o.Lines {
 			do := driver.Options{Port: l.Port, CommandTimeout: 1500 * time.Millisecond, PromptTimeout: 2 * time.Second, SubmitTimeout: 2 * time.Second, Log: o.Log}
