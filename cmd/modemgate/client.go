@@ -311,7 +311,7 @@ func (c *client) lost(r call, err error) error {
 		f.hints = []string{"for a certificate of your own authority set SSL_CERT_FILE to its PEM file"}
 	case strings.Contains(why, "server gave HTTP response to HTTPS client"):
 		f.text, f.hints = c.place+" has no TLS", []string{"write http:// in MODEMGATE_URL, or set api.tls in the configuration of the daemon"}
-	case strings.Contains(why, "malformed HTTP"), strings.Contains(why, "readLoopPeekFail"): // it spoke first
+	case strings.Contains(why, "malformed HTTP"), strings.Contains(why, "readLoopPeekFail"), errors.Is(err, net.ErrClosed): // it spoke first
 		f.text, f.hints = c.place+" is no API: another program or the NATS port answers", []string{"is MODEMGATE_URL the address that modemgate serve calls api in its log?"}
 	}
 	return f
