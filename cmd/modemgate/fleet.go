@@ -151,9 +151,12 @@ func (a *app) openModem(ctx context.Context, l configs.Line, o driver.Options) (
 // modems: udev moves such a link by itself. On any other port a modem that was
 // exchanged is taken as meant.
 func (a *app) sameModem(ctx context.Context, l configs.Line, imei string) error {
+	if imei == "" || !a.finder.ByID(l.Port) {
+		return nil
+	}
 	d, shared := a.finder.Shared(l.Port)
 	last, err := a.gw.LastModem(ctx, l.Name, l.Port, shared)
-	if err != nil || last == "" || imei == "" || usb.SameIMEI(last, imei) {
+	if err != nil || last == "" || usb.SameIMEI(last, imei) {
 		return err
 	}
 	where := "usb_path"

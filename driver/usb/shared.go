@@ -32,11 +32,16 @@ func namesakes(devices []Device, all map[string]bool) {
 	}
 }
 
+// ByID says whether a port is one of udev's by-id links.
+func (f *Finder) ByID(port string) bool {
+	return filepath.Dir(port) == path.Clean(f.o.Tree.node(byID))
+}
+
 // Shared says whether a port is a by-id link that has led, or can lead, to another
 // device than it does now: two that share their names are plugged in, or were since
 // the start. The device is the one of now.
 func (f *Finder) Shared(port string) (d Device, shared bool) {
-	if dir := filepath.Dir(port); dir != path.Clean(f.o.Tree.node(byID)) {
+	if !f.ByID(port) {
 		return Device{}, false
 	}
 	to, there := target(port)
