@@ -70,7 +70,7 @@ type Options struct {
 	// when the embedded server listens and has no streams yet. May be nil.
 	Hook func(point string)
 
-	dedupe     time.Duration // window of Nats-Msg-Id; 0: two minutes
+	dedupe     time.Duration // window of Nats-Msg-Id; 0: that of withDefaults
 	apiTimeout time.Duration // of requests to JetStream; 0: 10 s
 	lazySync   bool          // leave it to the server when an event reaches the disk; for tests of other things
 }
@@ -179,8 +179,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.apiTimeout == 0 {
 		o.apiTimeout = 10 * time.Second // a busy disk is slow, not broken
 	}
-	if o.dedupe == 0 {
-		o.dedupe = 2 * time.Minute
+	if o.dedupe == 0 && o.URL != "" {
+		o.dedupe = 2 * time.Minute // the server's own default
+	} else if o.dedupe == 0 {
+		// Only a second net. The server keeps every id of the window in memory
+		// and reads all of it again when it starts.
+		o.dedupe = 2 * ackTimeout
 	}
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 1 << 30

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -23,6 +25,9 @@ const (
 	// they do not help.
 	restartPause    = 10 * time.Second
 	maxRestartPause = 5 * time.Minute
+	// settleTime is how long after the start memory is given back, and how
+	// long after that once more: the server keeps what it has read for 10 s.
+	settleTime = 7 * time.Second
 )
 
 // doubt tells the keeper that the server may store nothing any more.
@@ -53,11 +58,20 @@ func (b *Bus) keepServer(listens bool) {
 		return
 	}
 	b.dropOld()
+	settled := time.NewTicker(settleTime)
+	defer settled.Stop()
+	rounds := 2
 	pause, last := restartPause, time.Time{}
 	for {
 		select {
 		case <-b.ctx.Done():
 			return
+		case <-settled.C:
+			freeMemory()
+			if rounds--; rounds == 0 {
+				settled.Stop()
+			}
+			continue
 		case <-b.suspect:
 		}
 		if !b.awaitRoom() {
@@ -78,6 +92,14 @@ func (b *Bus) keepServer(listens bool) {
 		default:
 		}
 	}
+}
+
+// freeMemory gives back what restoring the streams took: the server reads
+// them in blocks of 8 MiB, whose buffers go to pools that are empty after a
+// second collection.
+func freeMemory() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // awaitRoom waits until the disk takes a real write; false when the bus ends.

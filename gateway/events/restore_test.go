@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // held opens a bus over the streams of r whose server listens and does not
@@ -221,4 +222,37 @@ func TestStreamsThatCannotBeOpened(t *testing.T) {
 		t.Fatalf("open: %v", err)
 	}
 	eventually(t, "the state says so", func() bool { return b.State().Error == mask(err.Error()) })
+}
+
+// A stream that is as it should be is known as such, and every difference too.
+func TestUnchangedStream(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for _, stream := range []string{streamInbound, streamStatus} {
+		s, err := r.js.Stream(t.Context(), r.names.streams[stream])
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := s.CachedInfo().Config
+		if want := r.streamConfig(stream); !unchanged(is, want) {
+			t.Errorf("%s is %+v, and %+v is told from it", stream, is, want)
+		}
+		if is.Duplicates > 2*ackTimeout { // all ids of it are in memory, and are read again at a start
+			t.Errorf("%s has a window of %v", stream, is.Duplicates)
+		}
+		for name, change := range map[string]func(*jetstream.StreamConfig){
+			"age":       func(c *jetstream.StreamConfig) { c.MaxAge += time.Hour },
+			"events":    func(c *jetstream.StreamConfig) { c.MaxMsgs += 1000 },
+			"bytes":     func(c *jetstream.StreamConfig) { c.MaxBytes += 1 << 20 },
+			"window":    func(c *jetstream.StreamConfig) { c.Duplicates += time.Second },
+			"subjects":  func(c *jetstream.StreamConfig) { c.Subjects = []string{"other.>"} },
+			"transform": func(c *jetstream.StreamConfig) { c.SubjectTransform = nil },
+			"metadata":  func(c *jetstream.StreamConfig) { c.Metadata = map[string]string{"modemgate.stream": "other"} },
+		} {
+			want := r.streamConfig(stream)
+			if change(&want); unchanged(is, want) {
+				t.Errorf("%s with other %s is not told from what is there", stream, name)
+			}
+		}
+	}
 }

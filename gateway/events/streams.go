@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -49,14 +50,38 @@ func (b *Bus) streamConfig(stream string) jetstream.StreamConfig {
 // configured limits.
 func (b *Bus) ownStreams(ctx context.Context) error {
 	for _, stream := range []string{streamInbound, streamStatus} {
-		ctx, cancel := b.api(ctx)
-		_, err := b.js.CreateOrUpdateStream(ctx, b.streamConfig(stream))
-		cancel()
-		if err != nil {
+		if err := b.ownStream(ctx, stream); err != nil {
 			return fmt.Errorf("make stream %s: %w", b.names.streams[stream], err)
 		}
 	}
 	return nil
+}
+
+// ownStream leaves a stream alone that is as it should be: the server reads a
+// whole block of it for every change.
+func (b *Bus) ownStream(ctx context.Context, stream string) error {
+	ctx, cancel := b.api(ctx)
+	defer cancel()
+	want := b.streamConfig(stream)
+	if s, err := b.js.Stream(ctx, want.Name); err == nil && unchanged(s.CachedInfo().Config, want) {
+		return nil
+	}
+	_, err := b.js.CreateOrUpdateStream(ctx, want)
+	return err
+}
+
+// unchanged says whether a stream is as want makes it. What want leaves to the
+// server is not looked at.
+func unchanged(is, want jetstream.StreamConfig) bool {
+	for k, v := range want.Metadata { // the server adds some of its own
+		if is.Metadata[k] != v {
+			return false
+		}
+	}
+	return is.Description == want.Description &&
+		is.Retention == want.Retention && is.Discard == want.Discard && is.Duplicates == want.Duplicates &&
+		is.MaxAge == want.MaxAge && is.MaxMsgs == want.MaxMsgs && is.MaxBytes == want.MaxBytes && is.MaxConsumers == want.MaxConsumers &&
+		slices.Equal(is.Subjects, want.Subjects) && reflect.DeepEqual(is.SubjectTransform, want.SubjectTransform)
 }
 
 // openStream finds a stream and makes it when it is missing. A stream that
