@@ -198,6 +198,21 @@ func (s *subscriber) take(l *ledger) (n int, err error) {
 	return n, s.nc.Flush()
 }
 
+// pending says whether an event was given to somebody who has not acknowledged
+// it: what a connection that was cut off had received comes again after the
+// AckWait of the consumer.
+func (s *subscriber) pending() (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, c := range s.cons {
+		info, err := c.Info(ctx)
+		if err != nil || info.NumAckPending > 0 || info.NumPending > 0 {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // drain waits until all events are published, and reads them.
 func (r *rig) drain() {
 	r.Helper()
@@ -207,15 +222,17 @@ func (r *rig) drain() {
 		r.Fatalf("subscribe: %v\n%s", err, r.now().tail())
 	}
 	defer s.nc.Close()
-	for {
-		n, err := s.take(r.books)
+	r.must("every event is read", func() bool {
+		_, err := s.take(r.books)
+		pending := false
+		if err == nil {
+			pending, err = s.pending()
+		}
 		if err != nil {
 			r.Fatalf("read events: %v", err)
 		}
-		if n == 0 {
-			return
-		}
-	}
+		return !pending
+	})
 }
 
 // quote is s as JSON.
