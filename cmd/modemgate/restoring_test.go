@@ -39,6 +39,7 @@ func TestReadyBeforeTheStreams(t *testing.T) {
 	release := sync.OnceFunc(func() { close(hold) })
 	atRestore(t, func() { <-hold })
 	s.start()
+	defer s.stop() // before the hook is put back, which lines read
 	defer release()
 	s.linesUp()
 	s.ask("", "GET", "/readyz?sending=1", "").want(t, http.StatusOK, "")
