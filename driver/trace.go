@@ -3,6 +3,7 @@ package driver
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,21 +63,44 @@ func (t *Trace) put(mark, text string) {
 // Elsewhere more is kept, without which the trace could not be replayed: who the
 // modem says it is, words with a meaning, and what is glued to a final code.
 func (w *wire) hear(line string) {
-	if len(w.joined) > 0 {
+	now := time.Now()
+	inText := now.Before(w.textEnds)
+	if textMode.MatchString(line) {
+		w.textEnds = now.Add(headerLife)
+	}
+	if slices.ContainsFunc(bodyHeaders, func(header string) bool { return strings.Contains(line, header) }) {
+		w.bodyEnds = now.Add(headerLife)
+	}
+	switch {
+	case len(w.joined) > 0:
 		w.trace.put("<", fmt.Sprintf("<%d characters>", len(line)))
-		return
-	}
-	for _, header := range textHeaders {
-		if strings.HasPrefix(line, header) {
-			w.textEnds = time.Now().Add(headerLife)
-		}
-	}
-	if time.Now().Before(w.textEnds) {
+	case inText && !unmasked:
+		w.trace.put("<", maskText(line))
+	case now.Before(w.bodyEnds):
 		w.trace.add("<", line)
-		return
+	default:
+		w.trace.put("<", w.maskHeard(line))
 	}
-	w.trace.put("<", w.maskHeard(line))
 }
+
+// bodyHeaders announce what is no answer to a command.
+var bodyHeaders = []string{"+CMT:", "+CBM:", "+CDS:", "+CUSD:"}
+
+// textMode are the headers of messages whose text comes as it is, if another
+// program has left the modem in text mode (3GPP TS 27.005 §3.4.1 to §3.4.3). In
+// PDU mode they have fewer fields, and numbers where these have words.
+var textMode = regexp.MustCompile(`\+CMT:[^,]*,[^,]*,|\+CBM:[^,]*,|\+CMGL: *[0-9]*, *"|\+CMGR: *"`)
+
+// maskText hides a line that may be text, whatever it looks like. That it looks
+// like the next header is told: a replay leaves out what belongs to one.
+func maskText(line string) string {
+	if line == "OK" || line == "ERROR" {
+		return line
+	}
+	return textName.FindString(line) + fmt.Sprintf("<%d characters>", len(line))
+}
+
+var textName = regexp.MustCompile(`^\+(CMT|CBM|CDS|CMGL|CMGR):`)
 
 // maskHeard masks a line that is no part of a message.
 func (w *wire) maskHeard(line string) string {
@@ -99,10 +123,6 @@ func (w *wire) maskHeard(line string) string {
 	}
 	return parts[0] + mask(strings.Join(parts[1:], ""))
 }
-
-// textHeaders announce lines of text, if another program has left the modem in
-// text mode (3GPP TS 27.005 §3.4.1).
-var textHeaders = []string{"+CMT:", "+CBM:", "+CDS:", "+CUSD:"}
 
 // makersName is a line of the answer to AT+CGMI, +CGMM or +CGMR, with numbers
 // masked that are not part of a word such as SIM7600E.
@@ -150,6 +170,9 @@ func mask(line string) string {
 	}
 	if !strings.HasPrefix(body, "AT") && !strings.ContainsRune("+^*#%!$&", rune(body[0])) {
 		return fmt.Sprintf("<%d characters>", len(body))
+	}
+	if at := strings.Index(body, "+CUSD:"); at > 0 {
+		return mask(body[:at]) + mask(body[at:])
 	}
 	if strings.HasPrefix(body, "+CUSD:") || strings.HasPrefix(body, "AT+CUSD=") {
 		return fmt.Sprintf("%s<%d characters>", body[:strings.IndexAny(body, ":=")+1], len(body))

@@ -67,7 +67,8 @@ type wire struct {
 	split       splitter
 	header      Signal // waits for its PDU line until headerEnds
 	headerEnds  time.Time
-	textEnds    time.Time // until then a line may be text of a message
+	bodyEnds    time.Time // until then a line may belong to a message
+	textEnds    time.Time // until then it may be the text of one
 	joined      []string  // lines of an open +CUSD
 	joinedSize  int
 	joinArm     uint64
