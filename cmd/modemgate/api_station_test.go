@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/gateway"
 )
 
 // limit bounds every wait of these tests; reaching it means a hang.
@@ -73,11 +74,11 @@ func (s *station) begin() {
 	s.linesUp()
 }
 
-// start starts a life.
-func (s *station) start() {
+// start starts a life; more changes what the gateway is told.
+func (s *station) start(more ...func(*gateway.Options)) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	a, err := build(ctx, s.cfg, slog.New(slog.DiscardHandler), nil)
+	a, err := build(ctx, s.cfg, slog.New(slog.DiscardHandler), nil, more...)
 	if err != nil {
 		cancel()
 		s.t.Fatal(err)

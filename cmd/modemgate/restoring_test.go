@@ -1,16 +1,21 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/gateway"
 )
 
 // atRestore calls fn when an embedded server has begun to listen and has no
@@ -67,6 +72,52 @@ func TestReadyBeforeTheStreams(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%d events tell that the message is %s", n, state)
 		}
+	}
+}
+
+// A NATS client that knocks while the store is still being read is let in
+// later, and not told that its key is wrong.
+func TestKeysAreNotWrongBeforeTheyAreKnown(t *testing.T) {
+	s := newStation(t)
+	secret := s.key("monitor", "inbound")
+	s.stop()
+
+	answers := make(chan string, 1)
+	s.start(func(*gateway.Options) {
+		addr, err := os.ReadFile(filepath.Join(s.cfg.DataDir, natsAddrName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc, err := net.Dial("tcp", strings.TrimSpace(string(addr)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { nc.Close() })
+		heard := make(chan string, 1)
+		go func() {
+			in := bufio.NewReader(nc)
+			info, _ := in.ReadString('\n')
+			heard <- info
+			answer, _ := in.ReadString('\n') // nothing: it is to come again
+			answers <- answer
+		}()
+		fmt.Fprintf(nc, "CONNECT {\"verbose\":false,\"auth_token\":%q}\r\nPING\r\n", secret)
+		if info := <-heard; !strings.HasPrefix(info, "INFO ") {
+			t.Errorf("it is greeted with %q", info)
+		}
+		select {
+		case answer := <-answers: // what it must not say it says at once
+			answers <- answer
+		case <-time.After(50 * time.Millisecond):
+		}
+	})
+	select {
+	case answer := <-answers:
+		if answer != "" && answer != "PONG\r\n" {
+			t.Errorf("the client is told %q", answer)
+		}
+	case <-time.After(limit):
+		t.Error("the client has no answer")
 	}
 }
 

@@ -98,7 +98,10 @@ func build(ctx context.Context, cfg configs.Config, log *slog.Logger, tune func(
 	if err != nil {
 		return nil, err
 	}
+	known := make(chan struct{}) // closed when late is set, or will not be
+	defer close(known)
 	if err := a.openBus(ctx, secrets, func(token string) (events.Grant, bool) {
+		<-known // not yet to know a key is not to say that it is wrong
 		if g := late.Load(); g != nil {
 			return g.Grant(token)
 		}
