@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/modemgate/modemgate/driver/sim"
@@ -152,6 +154,36 @@ func (r *rig) vitals() (v vitals) {
 		}
 	}
 	return v
+}
+
+// givesBack waits until the daemon has no more goroutines and descriptors than
+// before. If it keeps some, it is made to tell who made its goroutines.
+func (r *rig) givesBack(before vitals) {
+	r.Helper()
+	var now vitals
+	d := r.now()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		web.CloseIdleConnections()
+		now = r.vitals()
+		if now.goroutines <= before.goroutines+spareGoroutines && now.descriptors <= before.descriptors+spareDescriptors {
+			return
+		}
+	}
+	fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", d.cmd.Process.Pid))
+	count := map[string]int{}
+	for _, fd := range fds {
+		to, _ := os.Readlink(fd)
+		count[strings.TrimRight(to, "0123456789[]")]++
+	}
+	_ = d.cmd.Process.Signal(syscall.SIGQUIT)
+	<-d.done
+	for line := range strings.Lines(d.all()) {
+		if maker, ok := strings.CutPrefix(line, "created by "); ok {
+			maker, _, _ = strings.Cut(maker, " in goroutine")
+			count[maker]++
+		}
+	}
+	r.Fatalf("%d goroutines, were %d; %d descriptors, were %d; what there is: %v", now.goroutines, before.goroutines, now.descriptors, before.descriptors, count)
 }
 
 // mostGrowth is how much more memory the daemon may use at the end of a long

@@ -131,7 +131,7 @@ func TestRestartThatReenumerates(t *testing.T) {
 	m := n.Modems()[0]
 	c := quiet(t, m)
 	before, _ := os.Readlink(m.Path())
-	c.want("AT+CFUN=1,1", "OK")
+	c.write("AT+CFUN=1,1\r") // its OK is lost on a host that is slow to read
 	c.gone()
 	eventually(t, "under another name", func() bool { now, err := os.Readlink(m.Path()); return err == nil && now != before })
 }
@@ -140,7 +140,7 @@ func TestRestartThatLeavesACDDrive(t *testing.T) {
 	n := network(t, Options{Profile: "huawei", BootDelay: 2 * time.Millisecond})
 	m := n.Modems()[0]
 	c := quiet(t, m)
-	c.want("AT+CFUN=1,1", "OK")
+	c.write("AT+CFUN=1,1\r") // its OK is lost on a host that is slow to read
 	c.gone()
 	if _, err := os.Readlink(m.Path()); err == nil {
 		t.Error("the stick is back by itself")
