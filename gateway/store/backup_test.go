@@ -126,6 +126,10 @@ func TestAnOlderFormatIsCopiedAndChanged(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	s.Close()
+	half := filepath.Join(dir, "."+store.FileName+".v3.12")
+	if err := errors.Join(os.WriteFile(half, nil, 0o600), os.WriteFile(half+"-journal", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 { // the second time there is nothing to change
 		next, err := store.OpenNext(store.Options{Dir: dir, SealKey: testKey}, false)
 		if err != nil {
@@ -142,6 +146,9 @@ func TestAnOlderFormatIsCopiedAndChanged(t *testing.T) {
 	_, err := store.OpenSQLite(context.Background(), store.Options{Dir: dir, SealKey: testKey})
 	if !errors.Is(err, store.ErrFormat) || !strings.Contains(err.Error(), "newer version") {
 		t.Errorf("a newer format: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "."+store.FileName+".*")); err != nil || len(left) > 0 {
+		t.Errorf("of a copy that was killed there is still %v, %v", left, err)
 	}
 	// The copy is the old data: this version goes on with it.
 	old := filepath.Join(t.TempDir(), "old")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // migration brings a database from one format to the next, in one
@@ -64,6 +65,9 @@ func (s *sqliteStore) migrate(ctx context.Context, c *conn) error {
 	}
 	if v > 0 {
 		path := fmt.Sprintf("%s.v%d", s.path, v)
+		if err := removeHalf(path); err != nil {
+			return err
+		}
 		if err := copyTo(ctx, c, path); err != nil {
 			return fmt.Errorf("copy before the change of format to %s: %w", filepath.Base(path), err)
 		}
@@ -127,4 +131,20 @@ func copyTo(ctx context.Context, c *conn, path string) (err error) {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// removeHalf removes the copies to path that a kill left half made: nothing
+// else ever would, and they hold numbers.
+func removeHalf(path string) error {
+	dir, prefix := filepath.Dir(path), "."+filepath.Base(path)+"."
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if strings.HasPrefix(e.Name(), prefix) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
 }
