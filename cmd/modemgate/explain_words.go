@@ -69,8 +69,8 @@ func (s *submissionJSON) words() []string {
 	if s.SignalDBM != 0 {
 		where = append(where, fmt.Sprintf("signal %d dBm", s.SignalDBM))
 	}
-	if c := s.Cell; c != nil {
-		where = append(where, strings.TrimSpace("cell "+c.ID+" in area "+c.Area+" "+c.Radio))
+	if s.Cell != nil {
+		where = append(where, "cell "+s.Cell.words())
 	}
 	if s.PDUHMAC != "" {
 		what = append(what, "PDU hmac "+s.PDUHMAC)
@@ -82,6 +82,14 @@ func (s *submissionJSON) words() []string {
 		}
 	}
 	return out
+}
+
+// words is "" for a cell that is not known.
+func (c *cellJSON) words() string {
+	if c == nil {
+		return ""
+	}
+	return strings.TrimSpace(c.ID + " in area " + c.Area + " " + c.Radio)
 }
 
 // errorWords says what an error code means. Codes of modems are given with

@@ -119,7 +119,7 @@ func showLine(w io.Writer, l lineJSON) {
 	i := l.Identity
 	showFacts(w, [][2]string{
 		{"labels", strings.Join(l.Labels, ", ")}, {"port", l.Port}, {"modem", strings.TrimSpace(i.Manufacturer + " " + i.Model + " " + i.Revision)},
-		{"IMEI", i.IMEI}, {"ICCID", i.ICCID}, {"number", i.Number}, {"service centre", i.SMSC}, {"network", l.network()}, {"signal", signal},
+		{"IMEI", i.IMEI}, {"ICCID", i.ICCID}, {"number", i.Number}, {"service centre", i.SMSC}, {"network", l.network()}, {"signal", signal}, {"cell", l.Cell.words()},
 		{"said at", l.identityAt()}, {"memory", memory}, {"last call", l.lastCall()}, {"credit", balance}, {"limits", l.limits()}, {"used", l.used()}, {"since the start", l.counted()},
 		{"last error", l.lastError()},
 	})

@@ -57,15 +57,17 @@ type stepJSON struct {
 }
 
 type submissionJSON struct {
-	IMEI      string `json:"imei"`
-	ICCID     string `json:"iccid"`
-	SignalDBM int    `json:"signal_dbm"`
-	Cell      *struct {
-		Area  string `json:"area"`
-		ID    string `json:"id"`
-		Radio string `json:"radio"`
-	} `json:"cell"`
-	PDUHMAC string `json:"pdu_hmac"`
+	IMEI      string    `json:"imei"`
+	ICCID     string    `json:"iccid"`
+	SignalDBM int       `json:"signal_dbm"`
+	Cell      *cellJSON `json:"cell"`
+	PDUHMAC   string    `json:"pdu_hmac"`
+}
+
+type cellJSON struct {
+	Area  string `json:"area"`
+	ID    string `json:"id"`
+	Radio string `json:"radio"`
 }
 
 type otpJSON struct {
@@ -179,8 +181,9 @@ type lineJSON struct {
 		Low    bool    `json:"low"`
 		Error  string  `json:"error"`
 	} `json:"balance"`
-	InboundBy string `json:"inbound_by"`
-	SignalDBM int    `json:"signal_dbm"`
+	InboundBy string    `json:"inbound_by"`
+	SignalDBM int       `json:"signal_dbm"`
+	Cell      *cellJSON `json:"cell"`
 	Storage   []struct {
 		Memory string `json:"memory"`
 		Used   int    `json:"used"`

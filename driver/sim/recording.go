@@ -2,10 +2,10 @@ package sim
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -36,16 +36,17 @@ const (
 // readRecording reads what `modemgate trace` has printed, with or without
 // --json. An error names the file, the line and the rule.
 func readRecording(file string) (*recording, error) {
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("trace to replay: %w", err)
 	}
-	return parseRecording(file, text)
+	defer f.Close()
+	return parseRecording(file, f)
 }
 
-func parseRecording(file string, text []byte) (*recording, error) {
+func parseRecording(file string, text io.Reader) (*recording, error) {
 	p := recorder{rec: &recording{replies: map[string][]*reply{}}}
-	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines := bufio.NewScanner(text)
 	n := 0
 	for lines.Scan() {
 		n++
@@ -53,7 +54,9 @@ func parseRecording(file string, text []byte) (*recording, error) {
 			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return nil, fmt.Errorf("%s:%d: a line of a trace is shorter than %d octets", file, n+1, bufio.MaxScanTokenSize)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
 	}
 	if p.end(); len(p.rec.replies) == 0 {

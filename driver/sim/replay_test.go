@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -215,7 +216,7 @@ func TestReplayRefusesBadFiles(t *testing.T) {
 		{`{"mark":">"}`, "the text is missing"},
 		{`{"mark":">","text":"AT\nATZ"}`, "control character"},
 		{`{"text":"AT"}`, "the mark is >, < or !"},
-		{"< " + strings.Repeat("x", 70_000), "too long"},
+		{"< " + strings.Repeat("x", 70_000), "shorter than"},
 	} {
 		file := traceFile(t, append(good[:2:2], c.line)...)
 		n, err := New(Options{Dir: t.TempDir(), Replay: file})
@@ -242,6 +243,9 @@ func TestReplayRefusesFilesWithoutACommand(t *testing.T) {
 	if _, err := New(Options{Dir: t.TempDir(), Replay: filepath.Join(t.TempDir(), "none")}); err == nil || !strings.Contains(err.Error(), "none: no such file") {
 		t.Errorf("a missing file: %v", err)
 	}
+	if _, err := New(Options{Dir: t.TempDir(), Replay: "/dev/zero"}); err == nil || !strings.Contains(err.Error(), "/dev/zero:1: a line of a trace is shorter") {
+		t.Errorf("a file without end: %v", err)
+	}
 }
 
 // Whatever a file holds, reading it ends, with a recording or with the place
@@ -251,7 +255,7 @@ func FuzzRecording(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		rec, err := parseRecording("f", text)
+		rec, err := parseRecording("f", bytes.NewReader(text))
 		if err == nil && len(rec.replies) == 0 || err != nil && !strings.HasPrefix(err.Error(), "f:") {
 			t.Errorf("%v, %v", rec, err)
 		}
