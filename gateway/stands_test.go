@@ -239,3 +239,24 @@ func TestIdentityOfALineThatIsAwayHasItsTime(t *testing.T) {
 		t.Errorf("before %s %s %s at %s, now %s %s %s at %s", before.Number, before.ICCID, before.IMEI, before.ReadAt, l.Number, l.ICCID, l.IMEI, l.ReadAt)
 	}
 }
+
+// A line that has rested says so at once, not only when it has something to send.
+func TestRestThatIsOver(t *testing.T) {
+	r := ladderRig(t, &means{}, "generic", func(o *gateway.Options) { o.Recovery.Return, o.Recovery.Rest = 10*time.Second, 2*time.Minute })
+	r.net.Modems()[0].Inject(sim.Fault{Kind: sim.FaultCMS, Code: 500, Times: -1})
+	ids := r.posts(3)
+	r.hurry("the line rests", func() bool { return within(r.story(), []string{"out-of-service open"}) })
+	for _, id := range ids {
+		if _, err := r.g.CancelMessage(t.Context(), app, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.lineState("modem0", "out-of-service")
+	if l := r.line("modem0"); l.Recovery.Step != gateway.StepNone || l.Recovery.RetryAt.IsZero() {
+		t.Errorf("while it rests: %+v", l.Recovery)
+	}
+	r.pass(2 * time.Minute)
+	if l := r.line("modem0"); l.State != "up" || l.Recovery.Step != "" || !l.Recovery.RetryAt.IsZero() || l.Recovery.Cause != gateway.CauseMute {
+		t.Errorf("afterwards it is %s, %+v", l.State, l.Recovery)
+	}
+}
