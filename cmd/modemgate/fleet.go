@@ -159,14 +159,23 @@ func (a *app) sameModem(ctx context.Context, l configs.Line, imei string) error 
 	if err != nil || last == "" || usb.SameIMEI(last, imei) {
 		return err
 	}
-	where := "usb_path"
-	if d.Path != "" {
-		where = "usb_path: " + d.Path
-	}
 	return &gateway.MismatchError{State: gateway.WrongModem, Detail: fmt.Sprintf(
 		"%s leads to the modem %s now, and the line had %s: modems that tell no serial number of their own share this name, so nothing is sent; "+
-			"put %s, or its imei, in the place of port if the new one is meant, and else plug the other one in again",
-		l.Port, usb.Masked(imei), usb.Masked(last), where)}
+			"put %s in the place of port if the new one is meant, and else plug the other one in again",
+		l.Port, usb.Masked(imei), usb.Masked(last), ownName(d))}
+}
+
+// ownName is what a line can be given instead of a name that two devices share.
+// Nobody asks behind a serial adapter for an IMEI, or chooses among the ports of
+// a device that is not known.
+func ownName(d usb.Device) string {
+	if ports, _ := d.Candidates(); len(ports) > 0 {
+		return "usb_path: " + d.Path + ", or its imei,"
+	}
+	if _, ok := d.OnlyPort(); ok {
+		return "usb_path: " + d.Path
+	}
+	return "its link below /dev/serial/by-path"
 }
 
 // takeOver has the adopted line let go of the modem that the port of a line

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/modemgate/modemgate/configs"
+	"github.com/modemgate/modemgate/driver/usb"
 )
 
 // byID points a link as udev's to a port, in one step.
@@ -25,7 +26,8 @@ func (r *usbRig) byID(link, tty string) {
 	}
 }
 
-// seen waits until the daemon knows what is plugged in.
+// seen waits until the daemon knows what is plugged in, with its ports, which
+// come after it.
 func (r *usbRig) seen(paths ...string) {
 	r.t.Helper()
 	cfg, _, err := configs.Load(r.file, []string{}, nil)
@@ -34,12 +36,17 @@ func (r *usbRig) seen(paths ...string) {
 	}
 	c := socketClient(cfg, filepath.Join(cfg.DataDir, socketName))
 	waitUntil(r.t, "the daemon sees "+strings.Join(paths, " "), func() bool {
-		var all struct{ Items []struct{ Path string } }
+		var all struct {
+			Items []struct{ Path, Problem string }
+		}
 		if _, err := c.do(r.t.Context(), call{method: http.MethodGet, path: "/v1/modems"}, &all); err != nil {
 			r.t.Fatal(err)
 		}
 		var got []string
 		for _, m := range all.Items {
+			if strings.Contains(m.Problem, "no serial port") {
+				m.Path += " without ports"
+			}
 			got = append(got, m.Path)
 		}
 		return strings.Join(got, " ") == strings.Join(paths, " ")
@@ -77,6 +84,23 @@ func TestSharedLinkThatMovesToAnotherModem(t *testing.T) {
 	r.byID(link, "ttyUSB2")
 	r.arrives(2, 0, "two")
 	r.stop()
+}
+
+// What a line is told to name its device by is a name that can be used for it.
+func TestNameInsteadOfASharedOne(t *testing.T) {
+	port := usb.Port{Node: "/dev/ttyUSB0"}
+	for want, d := range map[string]usb.Device{
+		"usb_path: 1-1, or its imei,":        {Path: "1-1", Mode: usb.Modem, Ports: []usb.Port{{Node: "/dev/ttyUSB2", Role: usb.AT}}},
+		"usb_path: 1-2":                      {Path: "1-2", Mode: usb.Adapter, Ports: []usb.Port{port}},
+		"its link below /dev/serial/by-path": {Path: "1-3", Mode: usb.Adapter, Ports: []usb.Port{port, {Node: "/dev/ttyUSB1"}}},
+	} {
+		if got := ownName(d); got != want {
+			t.Errorf("%s: %q, want %q", d.Path, got, want)
+		}
+	}
+	if got := ownName(usb.Device{}); got != "its link below /dev/serial/by-path" {
+		t.Errorf("a device that cannot be found: %q", got)
+	}
 }
 
 // TestExchangedModemOnItsPortIsTaken has ports that name one modem at a time: the

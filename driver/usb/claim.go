@@ -74,7 +74,7 @@ func (f *Finder) Claim(line string) (*Claim, error) {
 		return nil, absent("%s is being asked who it is", k.Device)
 	}
 	port, err := k.choose()
-	if only, ok := k.only(); ok && w.Path != "" {
+	if only, ok := k.OnlyPort(); ok && w.Path != "" {
 		port, err = only, nil // whoever names the socket names the adapter
 	}
 	if err != nil {
@@ -148,15 +148,6 @@ func (k *known) choose() (string, error) {
 		return "", absent("%s", k.err)
 	}
 	return "", absent("%s is being asked which of its ports takes AT commands", k.Device)
-}
-
-// only is the port of a serial adapter, or of a device that is not known, with
-// one port. Nothing is sent there unless the configuration says so.
-func (k *known) only() (string, bool) {
-	if (k.Mode != Adapter && k.Mode != Other) || len(k.Ports) != 1 {
-		return "", false
-	}
-	return k.Ports[0].Node, true
 }
 
 // wanted finds the device; the caller holds mu.

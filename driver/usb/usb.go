@@ -161,6 +161,15 @@ func (d Device) Candidates() (ports []Port, known bool) {
 	return ports, false
 }
 
+// OnlyPort is the port of a serial adapter, or of a device that is not known, with
+// one port. Nothing is sent there unless the configuration says so.
+func (d Device) OnlyPort() (node string, ok bool) {
+	if (d.Mode != Adapter && d.Mode != Other) || len(d.Ports) != 1 {
+		return "", false
+	}
+	return d.Ports[0].Node, true
+}
+
 // Sibling is the port that the AT port of a modem may wait for: some models hang
 // on one until something comes on the other. It is "" for all other ports and
 // models.
