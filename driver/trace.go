@@ -177,8 +177,18 @@ func mask(line string) string {
 	if strings.HasPrefix(body, "+CUSD:") || strings.HasPrefix(body, "AT+CUSD=") {
 		return fmt.Sprintf("%s<%d characters>", body[:strings.IndexAny(body, ":=")+1], len(body))
 	}
-	return maskDigits(maskQuoted(body))
+	body = maskQuoted(body)
+	if cellNames.MatchString(body) {
+		body = cellCode.ReplaceAllString(body, "…")
+	}
+	return maskDigits(body)
 }
+
+// The cell, which some modems tell without quotes, is where a modem is.
+var (
+	cellNames = regexp.MustCompile(`\+C(G|E|5G)?REG:`)
+	cellCode  = regexp.MustCompile(`[0-9A-Fa-f]{4,}`)
+)
 
 // maskQuoted replaces quoted strings other than names of storages.
 func maskQuoted(s string) string {

@@ -34,6 +34,8 @@ func TestTraceKeepsWhatIsNobodysSecret(t *testing.T) {
 		{"+CMGL=4", []string{"+CMGL: 1,1,,24", "07911326060032F0040B91", `+CMGL: 2,1,"Bob",24`}, []string{"+CMGL: 1,1,,24", "<11 octets>", `+CMGL: 2,1,"…",24`}},
 		{"+CSQ", []string{"+CSQ: 17,99+CUSD: 0,You have 12 EUR,15", "OK^RSSI:17+CUSD: 0,You have 12 EUR,15"},
 			[]string{"+CSQ: 17,99+CUSD:<27 characters>", "<37 characters>"}},
+		{"+CEREG?", []string{"+CEREG: 2,1,1A2B,00C0FFEE,7", "OK+CREG: 1,5d4b,9A1F5D6"}, []string{"+CEREG: 2,1,…,…,7", "OK+CREG: 1,…,…"}},
+		{"", []string{`+CGREG: 5,"1A2B","00C0FFEE",2`, "+CREG: 1,DEAD,BEEF"}, []string{`+CGREG: 5,"…","…",2`, "+CREG: 1,…,…"}},
 		{"+CGMI", []string{"Meet me at the old mill by the river"}, []string{"<36 characters>"}},
 		{"+CGSN", []string{"350123451234560", "huawei"}, []string{"<15 characters>", "<6 characters>"}},
 		{"+CMGR=1", []string{"RING", "OK^RSSI:17"}, []string{"<4 characters>", "<10 characters>"}},
