@@ -148,6 +148,7 @@ func (p *recorder) heard(text string) {
 		p.rec.boot = nil
 	case p.reply == nil:
 		p.rec.boot = append(p.rec.boot, text)
+	case p.open && final && text == "OK" && p.awaitsPrompt(): // of another command, late
 	case p.open && final:
 		p.close(code)
 	case p.open && text == markWritten:
@@ -157,6 +158,12 @@ func (p *recorder) heard(text string) {
 	case !final:
 		p.reply.after = append(p.reply.after, text)
 	}
+}
+
+// awaitsPrompt tells whether a message is about to be written: OK alone does not
+// end that.
+func (p *recorder) awaitsPrompt() bool {
+	return (p.running == "+CMGS" || p.running == "+CMGW") && !p.reply.prompted
 }
 
 // close ends the reply to the running command.

@@ -188,6 +188,16 @@ func TestReplayIsSilentWhereTheModemWas(t *testing.T) {
 	c.says("AT+CFUN?", "+CFUN: 1|OK")
 }
 
+// The late OK of another command may come before the prompt.
+func TestReplayTakesALateOKBeforeThePrompt(t *testing.T) {
+	_, _, c := replays(t, "> AT+CMGS=18", "< OK", "< >", "> <19 octets>", "< +CMGS: 41", "< OK^RSSI:17", "> AT+CSQ", "< +CSQ: 5,99", "< OK")
+	c.startSend(submitPDU("+447700900123", "hello"))
+	if got := flat(c.final()); !strings.Contains(got, "+CMGS: ") {
+		t.Errorf("told %q", got)
+	}
+	c.says("AT+CSQ", "+CSQ: 5,99|OK")
+}
+
 func TestReplayReadsJSON(t *testing.T) {
 	_, _, c := replays(t, `{"seq":1,"at":"2026-05-01T09:30:00.000Z","mark":">","text":"AT+CSQ"}`,
 		`{"seq":2,"at":"2026-05-01T09:30:00.012Z","mark":"<","text":"+CSQ: 3,99"}`+"\r", `{"mark":"<","text":"OK"}`)
