@@ -45,7 +45,7 @@ func erase(ctx context.Context, s system, args []string) error {
 		{"messages sent to it", fmt.Sprint(e.Messages)}, {"one-time passwords", fmt.Sprint(e.OTPs)},
 		{"SMS received from it", fmt.Sprint(e.Inbound)}, {"events in the streams", fmt.Sprint(e.Events)},
 	})
-	fmt.Fprint(s.out, `backups are not touched: delete those that hold the number yourself
+	fmt.Fprint(s.out, `backups, and a copy of an older format (modemgate.db.vN), are not touched: delete those that hold the number yourself
 its abuse counters stay, as keyed hashes that do not tell the number
 `)
 	return nil
