@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // traceLines is how much of the dialogue with a modem is kept.
@@ -190,9 +191,15 @@ var (
 	cellCode  = regexp.MustCompile(`[0-9A-Fa-f]{4,}`)
 )
 
-// maskQuoted replaces quoted strings other than names of storages.
+// maskQuoted replaces quoted strings other than names of storages, and words
+// between two of them: those are of a string that has quotes itself.
 func maskQuoted(s string) string {
 	parts := strings.Split(s, `"`)
+	for i := 2; i < len(parts); i += 2 {
+		if strings.ContainsFunc(parts[i], func(r rune) bool { return unicode.IsLetter(r) || r > unicode.MaxASCII }) {
+			parts[i] = "…"
+		}
+	}
 	for i := 1; i < len(parts); i += 2 {
 		switch parts[i] {
 		case "", "SM", "ME", "MT", "SR", "BM":

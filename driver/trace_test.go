@@ -40,6 +40,7 @@ func TestTraceKeepsWhatIsNobodysSecret(t *testing.T) {
 		{"+CGSN", []string{"350123451234560", "huawei"}, []string{"<15 characters>", "<6 characters>"}},
 		{"+CMGR=1", []string{"RING", "OK^RSSI:17"}, []string{"<4 characters>", "<10 characters>"}},
 		{"+CSQ", []string{"OK^RSSI:17", "OKRING", "ERROR+CREG: 1", "OK well"}, []string{"OK^RSSI:17", "OKRING", "ERROR+CREG: 1", "<7 characters>"}},
+		{"", []string{`+CNAP: "Ann "secret, Bob" Ltd",0`}, []string{`+CNAP: "…"…"…",0`}},
 		{"", []string{"RING", "RDY", "hello"}, []string{"RING", "RDY", "<5 characters>"}},
 		{"", []string{"+CMT: ,", "RING"}, []string{"+CMT: ,", "<4 characters>"}},
 		{"", []string{"OK+CREG: 1"}, []string{"<10 characters>"}},

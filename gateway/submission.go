@@ -80,7 +80,8 @@ func (l *line) evidence(c *claim) *store.Submission {
 	return s
 }
 
-// evidenceFor masks what only admin sees of modem and SIM.
+// evidenceFor masks what only admin sees of modem and SIM, and leaves out where
+// the modem is for who may not see the lines.
 func (c Caller) evidenceFor(history []HistoryEntry) {
 	if c.admin() {
 		return
@@ -88,6 +89,9 @@ func (c Caller) evidenceFor(history []HistoryEntry) {
 	for _, h := range history {
 		if s := h.Submission; s != nil {
 			s.IMEI, s.ICCID = maskID(s.IMEI), maskID(s.ICCID)
+			if !c.Has(ScopeStatus) {
+				s.Cell = nil
+			}
 		}
 	}
 }

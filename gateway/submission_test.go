@@ -70,6 +70,10 @@ func TestEvidenceOfEachSubmission(t *testing.T) {
 		if len(pdus) != len(v.Parts) || len(got) != len(pdus) {
 			t.Fatalf("%d parts, %d PDUs, evidence of %d:\n%s", len(v.Parts), len(pdus), len(got), told(v))
 		}
+		blind, err := r.g.Message(t.Context(), req("app", gateway.ScopeSend), v.ID, gateway.Wait{})
+		if err != nil || len(submissions(blind)) != len(got) || submissions(blind)[0].Submission.Cell != nil {
+			t.Errorf("a key that may not see the lines sees %+v, %v", submissions(blind), err)
+		}
 		for i, h := range got {
 			s := h.Submission
 			if s.IMEI != modem.IMEI() || s.ICCID != modem.ICCID() || s.SignalDBM == 0 || *s.Cell != cell {
