@@ -178,7 +178,7 @@ func mask(line string) string {
 	if strings.HasPrefix(body, "+CUSD:") || strings.HasPrefix(body, "AT+CUSD=") {
 		return fmt.Sprintf("%s<%d characters>", body[:strings.IndexAny(body, ":=")+1], len(body))
 	}
-	body = maskQuoted(body)
+	body = maskQuoted(maskBetween(body))
 	if cellNames.MatchString(body) {
 		body = cellCode.ReplaceAllString(body, "…")
 	}
@@ -191,15 +191,21 @@ var (
 	cellCode  = regexp.MustCompile(`[0-9A-Fa-f]{4,}`)
 )
 
-// maskQuoted replaces quoted strings other than names of storages, and words
-// between two of them: those are of a string that has quotes itself.
-func maskQuoted(s string) string {
+// maskBetween replaces words between two quoted strings of a line on the wire:
+// they are of one string that has quotes itself.
+func maskBetween(s string) string {
 	parts := strings.Split(s, `"`)
 	for i := 2; i < len(parts); i += 2 {
 		if strings.ContainsFunc(parts[i], func(r rune) bool { return unicode.IsLetter(r) || r > unicode.MaxASCII }) {
 			parts[i] = "…"
 		}
 	}
+	return strings.Join(parts, `"`)
+}
+
+// maskQuoted replaces quoted strings other than names of storages.
+func maskQuoted(s string) string {
+	parts := strings.Split(s, `"`)
 	for i := 1; i < len(parts); i += 2 {
 		switch parts[i] {
 		case "", "SM", "ME", "MT", "SR", "BM":
