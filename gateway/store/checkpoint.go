@@ -40,8 +40,12 @@ type checkpointer struct {
 	running sync.WaitGroup
 }
 
+// init asks for a look at once: lives that end before one is due leave their
+// log to the next, and it would grow for as long as that goes on.
 func (k *checkpointer) init() {
 	k.wake = make(chan struct{}, 1)
+	k.commits = checkpointCommits
+	k.poke()
 	k.running.Add(1)
 }
 

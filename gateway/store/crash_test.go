@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 var helpers = map[string]func(args []string) error{
 	"commit-loop": commitLoop,
 	"die-at":      dieAt,
+	"leave-log":   leaveLog,
 	"resident":    resident,
 }
 
@@ -50,6 +52,54 @@ func acceptNamed(id string) func(tx store.Tx) error {
 			return err
 		}
 		return tx.PutSetting(id, "accepted")
+	}
+}
+
+// leaveLog dies with a long log that nothing has moved.
+func leaveLog(args []string) error {
+	s, err := store.OpenSQLite(context.Background(), store.Options{Dir: args[0], SealKey: testKey})
+	if err != nil {
+		return err
+	}
+	err = s.Update(context.Background(), "fill", func(tx store.Tx) error {
+		for i := range 100 {
+			if err := tx.PutSetting(fmt.Sprint("filler ", i), strings.Repeat("x", 200<<10)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	die()
+	return nil
+}
+
+// What a killed life left in the log is moved by the next, however short lives
+// are: else the log would grow from one to the other until there is no room.
+func TestLogOfAKilledLifeIsMoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := helper("leave-log", dir).Run(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Fatal(err)
+	}
+	size := func() int64 {
+		info, err := os.Stat(filepath.Join(dir, store.FileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	const filled = 100 * 200 << 10
+	if n := size(); n > filled/2 {
+		t.Fatalf("the database has %d octets before anything was moved", n)
+	}
+	open(t, store.Options{Dir: dir})
+	for end := time.Now().Add(time.Minute); size() < filled; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the database has %d octets, the rest is in the log", size())
+		}
 	}
 }
 
