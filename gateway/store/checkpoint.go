@@ -40,12 +40,8 @@ type checkpointer struct {
 	running sync.WaitGroup
 }
 
-// init asks for a look at once: lives that end before one is due leave their
-// log to the next, and it would grow for as long as that goes on.
 func (k *checkpointer) init() {
 	k.wake = make(chan struct{}, 1)
-	k.commits = checkpointCommits
-	k.poke()
 	k.running.Add(1)
 }
 
@@ -152,6 +148,19 @@ func (s *sqliteStore) runCheckpoints() {
 		if err != nil && !errors.Is(err, ErrClosed) {
 			s.o.Log.Warn("store: checkpoint", "error", sqliteError(err, s.o.Dir))
 		}
+	}
+}
+
+// moveLeft moves what a killed life has left in the log, if it is long: lives
+// that end before a look is due would hand it on, and it would grow for as long
+// as that goes on. The store works without, such as on a full disk.
+func (s *sqliteStore) moveLeft(c *conn) {
+	_, _, left, err := sqliteCheckpoint(c, checkpointNoop)
+	if err == nil && left >= checkpointFrames {
+		_, _, _, err = sqliteCheckpoint(c, checkpointPassive)
+	}
+	if err != nil {
+		s.o.Log.Warn("store: checkpoint", "error", sqliteError(err, s.o.Dir))
 	}
 }
 

@@ -96,10 +96,8 @@ func TestLogOfAKilledLifeIsMoved(t *testing.T) {
 		t.Fatalf("the database has %d octets before anything was moved", n)
 	}
 	open(t, store.Options{Dir: dir})
-	for end := time.Now().Add(time.Minute); size() < filled; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("the database has %d octets, the rest is in the log", size())
-		}
+	if n := size(); n < filled {
+		t.Errorf("the database has %d octets, the rest is in the log", n)
 	}
 }
 

@@ -97,6 +97,7 @@ func openSQLite(ctx context.Context, o Options, migrations []migration) (*sqlite
 	if err := s.checkSealKey(w); err != nil {
 		return nil, fmt.Errorf("store: %w", errors.Join(err, w.close()))
 	}
+	s.moveLeft(w)
 	for range maxViews {
 		s.views <- nil
 		s.search <- nil
