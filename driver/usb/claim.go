@@ -118,16 +118,30 @@ func (f *Finder) Port(line string) string {
 // Sibling is [Device.Sibling] of the device that a port, or a link to one, leads to
 // at this moment.
 func (f *Finder) Sibling(port string) string {
-	to, there := target(port)
-	devices, err := f.o.Tree.Scan()
-	if err != nil || !there {
-		return ""
+	for _, d := range f.scan() {
+		if node := d.portOf(port); node != "" {
+			return d.Sibling(node)
+		}
 	}
-	for _, d := range devices {
-		for _, p := range d.Ports {
-			if node, _ := target(p.Node); node == to {
-				return d.Sibling(p.Node)
-			}
+	return ""
+}
+
+// scan is what is plugged in at this moment; nothing if that cannot be read.
+func (f *Finder) scan() []Device {
+	devices, err := f.o.Tree.Scan()
+	if err != nil {
+		return nil
+	}
+	return devices
+}
+
+// portOf is the node of the port that a path, or a link, leads to; "" if it is none
+// of the device.
+func (d Device) portOf(path string) string {
+	to, there := target(path)
+	for _, p := range d.Ports {
+		if node, _ := target(p.Node); there && node == to {
+			return p.Node
 		}
 	}
 	return ""

@@ -44,19 +44,13 @@ func (f *Finder) Shared(port string) (d Device, shared bool) {
 	if !f.ByID(port) {
 		return Device{}, false
 	}
-	to, there := target(port)
-	devices, err := f.o.Tree.Scan()
-	if err != nil || !there {
-		return Device{}, false
-	}
+	devices := f.scan()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	namesakes(devices, f.shared)
 	for _, d := range devices {
-		for _, p := range d.Ports {
-			if node, _ := target(p.Node); node == to {
-				return d, f.shared[d.calls()]
-			}
+		if d.portOf(port) != "" {
+			return d, f.shared[d.calls()]
 		}
 	}
 	return Device{}, false
